@@ -1,0 +1,4 @@
+"""What operators see
+
+ health, readiness, metrics.:It never shows a token or a secret.
+"""

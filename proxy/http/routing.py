@@ -1,0 +1,191 @@
+"""Which route takes a request, and what a route says; the request target towards the upstream.
+
+What was routed is what is forwarded: a path is matched and forwarded as the bytes that came.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from proxy.units import Bytes, Seconds
+
+Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
+ErrorStatus = Annotated[int, msgspec.Meta(ge=400, le=599)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping of the YAML file, with its keys as fields."""
+
+
+class UpstreamURL:
+    """An upstream's address, taken apart once: scheme, host, port and base path."""
+
+    SCHEMA: ClassVar[dict[str, object]] = {
+        "type": "string",
+        "pattern": "^https?://",
+        "description": "https://host[:port][/base/path], without user, query or fragment",
+    }
+    __slots__ = ("host", "path", "port", "scheme")
+
+    def __init__(self, scheme: Literal["http", "https"], host: str, port: int, path: str) -> None:
+        self.scheme = scheme
+        self.host = host
+        self.port = port
+        self.path = path
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """The address that a URL says.
+
+        Raises:
+            ValueError: not http(s), no host, a user, a query, a fragment, or bytes that no request line carries.
+        """
+        if not isinstance(value, str):
+            raise ValueError(f"expected a URL such as https://api.example.com, got {type(value).__name__}")  # noqa: TRY004  # a settings error like any other
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("expected a URL that starts with https:// or http:// and names a host")
+        if parts.username is not None or parts.query or parts.fragment or "?" in value or "#" in value:
+            raise ValueError("a URL here has no user, query or fragment")
+        if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
+            raise ValueError("the URL holds a character that must be percent-encoded")
+        port = parts.port if parts.port is not None else (443 if parts.scheme == "https" else 80)
+        if not port:
+            raise ValueError("port 0 is not an address")
+        return cls("https" if parts.scheme == "https" else "http", parts.hostname, port, parts.path)
+
+    @property
+    def authority(self) -> str:
+        """host[:port] as the Host header says it (RFC 9110 §7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.scheme == "https" else 80
+        return host if self.port == default else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+    def __repr__(self) -> str:
+        return f"UpstreamURL({self})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UpstreamURL) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class Timeout(Options):
+    """Seconds; `response` bounds one attempt until its head, `total` everything until the relayed head."""
+
+    connect: Seconds = Seconds(5)
+    response: Seconds = Seconds(60)
+    total: Seconds = Seconds(120)
+    idle: Seconds = Seconds(300)  # between body bytes, either way
+
+
+class Replay(Options):
+    """How much of a request body is kept for a replay."""
+
+    memory: Bytes = Bytes(1 << 20)
+    memory_total: Bytes = Bytes(64 << 20)
+    disk: Bytes = Bytes(0)  # largest body kept in an unlinked 0600 file; 0 = never on disk
+
+
+class BodyMatch(Options):
+    """A text in the first bytes of a response body."""
+
+    contains: str
+    max: Bytes = Bytes(4 << 10)
+
+
+class ExpiredWhen(Options):
+    """What answer of the API says that the token is no longer valid."""
+
+    status: tuple[Status, ...] = (401,)
+    header: dict[str, str] = {}
+    body: BodyMatch | None = None
+    challenge: Literal["bearer", "any"] = "bearer"
+
+
+class Retry(Options):
+    """When a failed attempt is sent again; `attempts` counts all, 1 = no retry."""
+
+    attempts: Positive = 3
+    statuses: tuple[ErrorStatus, ...] = (429, 500, 502, 503, 504)
+    connect_errors: bool = True
+    base_delay: Seconds = Seconds(0.2)
+    max_delay: Seconds = Seconds(8)
+    retry_after_cap: Seconds = Seconds(30)
+    methods: Literal["idempotent", "all", "none"] = "idempotent"
+
+
+class PoolOptions(Options):
+    """Keep-alive connections to one upstream."""
+
+    connections: Positive = 100
+    idle_timeout: Seconds = Seconds(30)
+    max_age: Seconds = Seconds(600)
+
+
+class Inject(Options):
+    """Fixed headers and query parameters; each replaces what the caller sent under that name."""
+
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+
+
+class Rewrite(Options):
+    """What of a response is turned back to the caller's address."""
+
+    location: bool = True
+    cookies: bool = True
+
+
+class RouteTLS(Options):
+    """TLS towards the upstream; paths are relative to the file that names them."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    server_name: str | None = None
+
+
+class Probe(Options):
+    """What `bearerd probe` calls: a path from the upstream's origin."""
+
+    path: str | None = None
+
+
+class Route(Options):
+    """One prefix and everything that is done for it."""
+
+    prefix: str
+    upstream: UpstreamURL
+    credential: str  # alias, or "none"
+    name: str = ""
+    strip_prefix: bool = True
+    preserve_host: bool = False
+    host: str | None = None
+    methods: tuple[str, ...] | None = None
+    max_concurrency: Positive | None = None
+    timeout: Timeout = Timeout()
+    replay: Replay = Replay()
+    unauthorized: Literal["replay", "replay_idempotent", "pass"] = "replay"
+    expired_when: ExpiredWhen = ExpiredWhen()
+    refused_cooldown: Seconds = Seconds(30)
+    retry: Retry = Retry()
+    pool: PoolOptions = PoolOptions()
+    inject: Inject = Inject()
+    rewrite: Rewrite = Rewrite()
+    via: bool = False
+    forwarded: Literal["none", "x-forwarded", "rfc7239"] = "none"
+    tls: RouteTLS = RouteTLS()
+    proxy: str | None = None
+    allow_plaintext: bool = False
+    allow_link_local: bool = False
+    probe: Probe = Probe()

@@ -1,0 +1,29 @@
+"""What the token engine reports; metrics and logs implement it.
+
+An event never carries a token or a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from proxy.errors import TokenError
+from proxy.oauth.token import TokenState
+
+DiscardReason = Literal["refused", "invalidated", "reload"]
+
+
+class Events(Protocol):
+    """Called synchronously from the event loop; must not block or raise."""
+
+    def token_fetched(self, alias: str, *, seconds: float, error: TokenError | None, lifetime: float | None) -> None:
+        """A flight ended; `error` is None for a new token, and `lifetime` then its seconds."""
+
+    def token_waited(self, alias: str) -> None:
+        """A caller waits for a flight (started by it or by another)."""
+
+    def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
+        """A token was dropped `age` seconds after it was obtained."""
+
+    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
+        """A key's state changed; `cause` is an error code, `until` the epoch seconds at which a cool-down ends."""
