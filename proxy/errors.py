@@ -192,7 +192,7 @@ class TokenError(ProxyError):
     """
 
     status = 502
-    origin = "token_endpoint"
+    origin: ClassVar[Origin] = "token_endpoint"
     proxy_error = "http_protocol_error"
     field: ClassVar[str | None] = "token_url"
     cool_down: ClassVar[bool] = True  # 30 s to 5 min, not the short backoff of what may heal by itself
@@ -319,7 +319,7 @@ class TokenUnavailableError(TokenError):
     status = 503
     proxy_error = "destination_unavailable"
     cool_down = False
-    field = None
+    field: ClassVar[str | None] = None
 
 
 class TokenUnreachableError(TokenUnavailableError):

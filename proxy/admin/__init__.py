@@ -1,4 +1,4 @@
-"""What operators see
+"""What operators see: health, readiness, metrics.
 
- health, readiness, metrics.:It never shows a token or a secret.
+It never shows a token or a secret.
 """

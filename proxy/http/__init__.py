@@ -1,4 +1,4 @@
-"""A request's way
+"""A request's way: routing, headers, bodies, retries, the upstream connection.
 
- routing, headers, bodies, retries, the upstream connection.:Bytes of a message are forwarded as they are.
+Bytes of a message are forwarded as they are.
 """

@@ -5,16 +5,23 @@ What was routed is what is forwarded: a path is matched and forwarded as the byt
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+import re
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
+from proxy.errors import MethodNotAllowedError, PathRefusedError, RouteNotFoundError
 from proxy.units import Bytes, Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
 ErrorStatus = Annotated[int, msgspec.Meta(ge=400, le=599)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+_SEPARATOR = re.compile(rb"/|\\|%2f|%5c", re.IGNORECASE)
+_DOTS = re.compile(rb"(?:\.|%2e){1,2}(?:;.*)?", re.IGNORECASE | re.DOTALL)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -79,7 +86,7 @@ class UpstreamURL:
         return hash(str(self))
 
 
-class Timeout(Options):
+class Timeout(Options, frozen=True, kw_only=True):
     """Seconds; `response` bounds one attempt until its head, `total` everything until the relayed head."""
 
     connect: Seconds = Seconds(5)
@@ -88,7 +95,7 @@ class Timeout(Options):
     idle: Seconds = Seconds(300)  # between body bytes, either way
 
 
-class Replay(Options):
+class Replay(Options, frozen=True, kw_only=True):
     """How much of a request body is kept for a replay."""
 
     memory: Bytes = Bytes(1 << 20)
@@ -96,14 +103,14 @@ class Replay(Options):
     disk: Bytes = Bytes(0)  # largest body kept in an unlinked 0600 file; 0 = never on disk
 
 
-class BodyMatch(Options):
+class BodyMatch(Options, frozen=True, kw_only=True):
     """A text in the first bytes of a response body."""
 
     contains: str
     max: Bytes = Bytes(4 << 10)
 
 
-class ExpiredWhen(Options):
+class ExpiredWhen(Options, frozen=True, kw_only=True):
     """What answer of the API says that the token is no longer valid."""
 
     status: tuple[Status, ...] = (401,)
@@ -112,7 +119,7 @@ class ExpiredWhen(Options):
     challenge: Literal["bearer", "any"] = "bearer"
 
 
-class Retry(Options):
+class Retry(Options, frozen=True, kw_only=True):
     """When a failed attempt is sent again; `attempts` counts all, 1 = no retry."""
 
     attempts: Positive = 3
@@ -124,7 +131,7 @@ class Retry(Options):
     methods: Literal["idempotent", "all", "none"] = "idempotent"
 
 
-class PoolOptions(Options):
+class PoolOptions(Options, frozen=True, kw_only=True):
     """Keep-alive connections to one upstream."""
 
     connections: Positive = 100
@@ -132,21 +139,21 @@ class PoolOptions(Options):
     max_age: Seconds = Seconds(600)
 
 
-class Inject(Options):
+class Inject(Options, frozen=True, kw_only=True):
     """Fixed headers and query parameters; each replaces what the caller sent under that name."""
 
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
 
 
-class Rewrite(Options):
+class Rewrite(Options, frozen=True, kw_only=True):
     """What of a response is turned back to the caller's address."""
 
     location: bool = True
     cookies: bool = True
 
 
-class RouteTLS(Options):
+class RouteTLS(Options, frozen=True, kw_only=True):
     """TLS towards the upstream; paths are relative to the file that names them."""
 
     ca: str | None = None
@@ -155,13 +162,13 @@ class RouteTLS(Options):
     server_name: str | None = None
 
 
-class Probe(Options):
+class Probe(Options, frozen=True, kw_only=True):
     """What `bearerd probe` calls: a path from the upstream's origin."""
 
     path: str | None = None
 
 
-class Route(Options):
+class Route(Options, frozen=True, kw_only=True):
     """One prefix and everything that is done for it."""
 
     prefix: str
@@ -189,3 +196,78 @@ class Route(Options):
     allow_plaintext: bool = False
     allow_link_local: bool = False
     probe: Probe = Probe()
+
+
+class RouteTable:
+    """All routes, longest prefix first, a route for one Host before one for all."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        ordered = sorted(routes, key=lambda route: (len(route.prefix.rstrip("/")), route.host is not None), reverse=True)
+        self._routes = tuple(
+            (route.prefix.rstrip("/").encode("ascii"), route.host.encode("ascii").lower() if route.host else None, route)
+            for route in ordered
+        )
+
+    def match(self, host: bytes, method: str, path: bytes) -> Route:
+        """The route that takes the request; a prefix ends on a segment boundary.
+
+        Raises:
+            RouteNotFoundError: no prefix and host fit.
+            MethodNotAllowedError: some fit, none takes the method; TRACE and CONNECT never.
+        """
+        fits = False
+        for prefix, only_host, route in self._routes:
+            if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] not in {b"", b"/"}:
+                continue
+            if only_host is not None and only_host != _without_port(host):
+                continue
+            if method not in {"TRACE", "CONNECT"} and (route.methods is None or method in route.methods):
+                return route
+            fits = True
+        if fits:
+            raise MethodNotAllowedError(f"{method[:20]} is not taken here")
+        raise RouteNotFoundError("no route takes this host and path")
+
+
+def split_target(target: bytes, host: bytes) -> tuple[bytes, bytes | None]:
+    """(path, query or None) of a request target in origin-form, or in absolute-form when its authority equals Host.
+
+    Raises:
+        PathRefusedError: another form, a dot segment in any spelling, a backslash, a fragment, or a foreign authority.
+    """
+    if not target.startswith(b"/"):
+        target = _origin_form(target, host)
+    path, mark, query = target.partition(b"?")
+    if b"#" in target:
+        raise PathRefusedError("the target has a fragment")
+    if b"\\" in path:
+        raise PathRefusedError("the path has a backslash")
+    if (b"." in path or b"%2" in path) and any(_DOTS.fullmatch(segment) for segment in _SEPARATOR.split(path)):
+        raise PathRefusedError("the path has a dot segment")
+    return path, query if mark else None
+
+
+def upstream_path(route: Route, path: bytes) -> bytes:
+    """The path towards the upstream: its base path, then what is left of `path` behind the prefix."""
+    rest = path[len(route.prefix.rstrip("/")) :] if route.strip_prefix else path
+    base = route.upstream.path.encode("ascii")
+    if base.endswith(b"/") and rest.startswith(b"/"):
+        base = base[:-1]
+    return base + rest or b"/"
+
+
+def _origin_form(target: bytes, host: bytes) -> bytes:
+    """RFC 9112 §3.2.2: absolute-form, taken only when it names the host that Host names."""
+    scheme, mark, rest = target.partition(b"://")
+    if not mark or scheme.lower() not in {b"http", b"https"}:
+        raise PathRefusedError("the target is neither a path nor a URL")
+    cut = min((index for index in (rest.find(b"/"), rest.find(b"?")) if index >= 0), default=len(rest))
+    if rest[:cut].lower() != host.lower() or not host:
+        raise PathRefusedError("the target's authority is not the Host")
+    path = rest[cut:]
+    return path if path.startswith(b"/") else b"/" + path
+
+
+def _without_port(host: bytes) -> bytes:
+    name, mark, port = host.rpartition(b":")
+    return (name if mark and port.isdigit() else host).lower()

@@ -1,4 +1,4 @@
-"""What users write
+"""What users write: YAML to Settings.
 
- YAML to Settings.:Every error names file, line and key.
+Every error names file, line and key.
 """

@@ -14,7 +14,7 @@ from proxy.oauth.credential import Credential
 from proxy.units import Bytes, Seconds
 
 
-class Listener(Options):
+class Listener(Options, frozen=True, kw_only=True):
     """Where legacy applications call: `host:port`, `[::1]:port` or `unix:/path`."""
 
     address: str = "127.0.0.1:6750"
@@ -25,20 +25,20 @@ class Listener(Options):
     allow_anonymous: bool = False
 
 
-class Admin(Options):
+class Admin(Options, frozen=True, kw_only=True):
     """Status, health and what `metrics` serves."""
 
     address: str = "127.0.0.1:6751"
 
 
-class MetricsListener(Options):
+class MetricsListener(Options, frozen=True, kw_only=True):
     """An own listener for /metrics, /healthz and /readyz alone."""
 
     address: str
     per_route: bool = True
 
 
-class Log(Options):
+class Log(Options, frozen=True, kw_only=True):
     """Event and access lines; a path is logged without its query."""
 
     format: Literal["json", "console"] = "json"
@@ -46,7 +46,7 @@ class Log(Options):
     access: bool = True
 
 
-class Egress(Options):
+class Egress(Options, frozen=True, kw_only=True):
     """The way out: an HTTP proxy, whom it does not serve, and a CA added to the system's trust."""
 
     proxy: str | None = None
@@ -54,7 +54,7 @@ class Egress(Options):
     ca: str | None = None
 
 
-class TokenStoreOptions(Options):
+class TokenStoreOptions(Options, frozen=True, kw_only=True):
     """Where tokens are kept."""
 
     type: Literal["memory"] = "memory"
@@ -80,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 Workers = Annotated[int, msgspec.Meta(ge=1, le=1)]
 
 
-class SettingsFile(Options):
+class SettingsFile(Options, frozen=True, kw_only=True):
     """The top level of proxy.yaml; routes, credentials and defaults are taken apart piece by piece."""
 
     version: Literal[1] = 1
