@@ -1,0 +1,104 @@
+"""The real parts: authorization server, API, and bearerd between them, each on a free port of loopback.
+
+All tests here run on one event loop, so that servers can live as long as the session; processes never outlive it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from tests.fakes.api import EchoAPI
+from tests.fakes.raw import RawUpstream
+from tests.fakes.relay import Relay
+from tests.fakes.token_server import TokenServer
+from tests.integration.authorization import AuthorizationServer, Client
+from tests.integration.running import Bearerd, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from pathlib import Path
+
+    StartBearerd = Callable[..., Bearerd]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put every asynchronous test of this folder on the session's loop."""
+    for item in items:
+        if "integration" in item.path.parts and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
+def authorization_server() -> Iterator[AuthorizationServer]:
+    """oidc-provider; tests register clients of their own."""
+    with AuthorizationServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def authorization_relay(authorization_server: AuthorizationServer) -> AsyncIterator[Relay]:
+    """A relay to the authorization server that can be taken down."""
+    async with Relay(authorization_server.port) as relay:
+        yield relay
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def token_server() -> AsyncIterator[TokenServer]:
+    """A token endpoint that misbehaves as it is told."""
+    async with TokenServer() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def raw_upstream() -> AsyncIterator[RawUpstream]:
+    """An upstream that keeps and answers raw bytes."""
+    async with RawUpstream() as upstream:
+        yield upstream
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def echo_api(authorization_server: AuthorizationServer) -> AsyncIterator[EchoAPI]:
+    """An API that has each token checked by the authorization server."""
+    async with EchoAPI(authorization_server) as api:
+        yield api
+
+
+@pytest.fixture
+def bearerd(tmp_path: Path) -> Iterator[StartBearerd]:
+    """Start bearerd: `bearerd(routes, credentials, **top_level_keys)`; it must end with status 0."""
+    with ExitStack() as running:
+
+        def start(*routes: Mapping[str, Any], credentials: Mapping[str, Any] | None = None, **extra: Any) -> Bearerd:
+            folder = tmp_path / f"bearerd-{len(list(tmp_path.iterdir()))}"
+            folder.mkdir()
+            return running.enter_context(Bearerd(write_config(folder, routes, credentials or {}, extra)))
+
+        yield start
+
+
+@pytest.fixture
+def client(authorization_server: AuthorizationServer) -> Client:
+    """A client of the authorization server for this test alone; its tokens live an hour."""
+    return authorization_server.client()
+
+
+@pytest.fixture
+def credential(authorization_server: AuthorizationServer) -> Callable[..., dict[str, Any]]:
+    """The YAML of a credential for a client: `credential(client, **more_keys)`."""
+
+    def of(client: Client, **more: Any) -> dict[str, Any]:
+        return {
+            "type": "oauth2_client_credentials",
+            "token_url": authorization_server.token_url,
+            "client_id": client.id,
+            "client_secret": client.secret,
+            "scope": "api:read",
+            **more,
+        }
+
+    return of

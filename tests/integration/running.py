@@ -1,0 +1,217 @@
+"""bearerd as a process of its own: started on free ports, listened to, and ended by SIGTERM.
+
+Everything it says is kept, so that a test can look for secrets in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+from aiohttp import ClientSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+ROOT = Path(__file__).parents[2]
+START = 20.0  # seconds until it listens
+STOP = 12.0  # seconds from SIGTERM to its end
+
+
+def leashed(*command: str) -> list[str]:
+    """A command that the kernel kills when the test process ends, however that happens; its pid is the program's own."""
+    setpriv = shutil.which("setpriv")  # util-linux; elsewhere the fixtures alone end it
+    return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else list(command)
+
+
+@dataclass(slots=True)
+class Bearerd:
+    """A running `python -m proxy run`; `url` is where an application calls."""
+
+    config: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    out: list[str] = field(default_factory=list)
+    err: list[str] = field(default_factory=list)
+    url: str = ""
+    admin_url: str = ""
+    _process: subprocess.Popen[str] | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _said: threading.Condition = field(default_factory=threading.Condition)  # guards out, err
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            leashed(sys.executable, "-m", "proxy", "run", "--config", str(self.config)),
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for stream, lines in ((self._process.stdout, self.out), (self._process.stderr, self.err)):
+            thread = threading.Thread(target=self._listen, args=(stream, lines), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        try:
+            self.url, self.admin_url = self._addresses()
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            try:
+                code = self.stop()
+            finally:
+                self.kill()
+            assert code == 0, f"bearerd ended with {code} after SIGTERM\n{self.said}"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        """The port of `url`."""
+        return int(self.url.rsplit(":", 1)[1])
+
+    @property
+    def said(self) -> str:
+        """Everything on its standard output and standard error so far."""
+        with self._said:
+            return "\n".join([*self.out, *self.err])
+
+    def events(self, name: str = "") -> list[dict[str, Any]]:
+        """Its JSON lines, or those of one event."""
+        with self._said:
+            lines = [json.loads(line) for line in self.out if line.startswith("{")]
+        return [line for line in lines if not name or line.get("event") == name]
+
+    def wait_for(self, found: Callable[[dict[str, Any]], bool], *, seconds: float = 10.0) -> dict[str, Any]:
+        """The first JSON line for which `found` holds, said or yet to be said.
+
+        Raises:
+            TimeoutError: there was none within `seconds`.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            for line in self.events():
+                if found(line):
+                    return line
+            with self._said:
+                if time.monotonic() > until or (self._process and self._process.poll() is not None):
+                    break
+                self._said.wait(0.2)
+        raise TimeoutError(f"no such line\n{self.said}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self, seconds: float = STOP) -> int:
+        """Its exit status, at the latest after `seconds`."""
+        assert self._process is not None
+        code = self._process.wait(seconds)
+        for thread in self._threads:
+            thread.join(5)
+        return code
+
+    def kill(self) -> None:
+        """End it at once, if it still runs."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.kill()
+        self.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
+
+    async def admin(self, path: str) -> tuple[int, str]:
+        """Status and body of a page of the admin listener."""
+        async with ClientSession() as session, session.get(self.admin_url + path) as response:
+            return response.status, await response.text()
+
+    async def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics, keyed as Prometheus writes it: `name{label="value"}`."""
+        _, text = await self.admin("/metrics")
+        samples = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, value in samples}
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of bearerd_`name` that carry all `labels`."""
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
+        samples = await self.metrics()
+        return sum(
+            value for key, value in samples.items() if re.split("[{]", key)[0] == f"bearerd_{name}" and all(pair in key for pair in wanted)
+        )
+
+    def _listen(self, stream: Any, lines: list[str]) -> None:
+        for line in stream:
+            with self._said:
+                lines.append(line.rstrip("\n"))
+                self._said.notify_all()
+
+    def _addresses(self) -> tuple[str, str]:
+        proxy = self.wait_for(lambda line: line.get("event") == "listening" and line.get("listener", "proxy") == "proxy", seconds=START)
+        admin = self.wait_for(lambda line: line.get("event") == "listening" and line.get("listener") == "admin", seconds=START)
+        return f"http://{proxy['address']}", f"http://{admin['address']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident memory of a process, from the kernel."""
+
+    pid: int
+
+    def restart_peak(self) -> None:
+        """Let the peak begin at what is resident now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def now(self) -> int:
+        """Bytes resident now."""
+        return self._read("VmRSS")
+
+    def peak(self) -> int:
+        """Most bytes resident since `restart_peak`."""
+        return self._read("VmHWM")
+
+    def _read(self, name: str) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        found = re.search(rf"{name}:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) << 10
+
+
+def write_config(folder: Path, routes: Sequence[Mapping[str, Any]], credentials: Mapping[str, Any], extra: Mapping[str, Any]) -> Path:
+    """proxy.yaml in `folder`, with listeners on free ports."""
+    config = {
+        "version": 1,
+        "listeners": [{"address": "127.0.0.1:0"}],
+        "admin": {"address": "127.0.0.1:0"},
+        "credentials": dict(credentials),
+        "routes": list(routes),
+        **extra,
+    }
+    path = folder / "proxy.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    return path
