@@ -5,10 +5,11 @@ An event never carries a token or a secret.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from proxy.errors import TokenError
-from proxy.oauth.token import TokenState
+if TYPE_CHECKING:
+    from proxy.errors import TokenError
+    from proxy.oauth.token import TokenState
 
 DiscardReason = Literal["refused", "invalidated", "reload"]
 
@@ -27,3 +28,26 @@ class Events(Protocol):
 
     def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
         """A key's state changed; `cause` is an error code, `until` the epoch seconds at which a cool-down ends."""
+
+
+class Fanout:
+    """Events that reports to several, in order."""
+
+    def __init__(self, *members: Events) -> None:
+        self._members = members
+
+    def token_fetched(self, alias: str, *, seconds: float, error: TokenError | None, lifetime: float | None) -> None:
+        for member in self._members:
+            member.token_fetched(alias, seconds=seconds, error=error, lifetime=lifetime)
+
+    def token_waited(self, alias: str) -> None:
+        for member in self._members:
+            member.token_waited(alias)
+
+    def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
+        for member in self._members:
+            member.token_discarded(alias, reason, age=age)
+
+    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
+        for member in self._members:
+            member.token_state(alias, state, cause=cause, until=until)

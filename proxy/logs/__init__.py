@@ -1,0 +1,136 @@
+"""What bearerd writes to standard output: event lines by structlog, access lines preformatted.
+
+Writing never blocks the event loop, and no line holds a token or a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import structlog
+
+from proxy.logs.lines import BOUND, LineWriter, to_descriptor
+from proxy.logs.redaction import redact
+from proxy.logs.render import Access, Stamp, access_console, access_json, event_console, event_json
+
+if TYPE_CHECKING:
+    from proxy.errors import ProxyError, TokenError
+    from proxy.oauth.events import DiscardReason
+    from proxy.oauth.token import TokenState
+
+__all__ = ["Access", "EventLog", "Logs", "configure"]
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "console"]
+
+FACTS = ("alias", "route", "code", "key", "request_id")  # every event line has them, null where they do not apply
+
+
+class Logs:
+    """Event and access lines in one stream.
+
+    Args:
+        sink: where bytes go; it may block, and no method here but `close` waits for it.
+        clock: epoch seconds.
+        bound: bytes that may wait for the sink.
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[bytes], object],
+        *,
+        form: Format = "json",
+        level: Level = "info",
+        access: bool = True,
+        clock: Callable[[], float] = time.time,
+        bound: int = BOUND,
+    ) -> None:
+        self._stamp = Stamp(clock)
+        self._access = access
+        self._access_line = access_json if form == "json" else access_console
+        self._event_line = event_json if form == "json" else event_console
+        self._writer = LineWriter(sink, self._notice, bound=bound)
+        self._events: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+            _Lines(self._writer.put),
+            processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, self._line],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        ).bind()
+
+    @property
+    def dropped(self) -> int:
+        """Lines that nobody will read, since the start: the reader was too slow or is gone."""
+        return self._writer.dropped
+
+    def event(self, level: Level, event: str, **facts: object) -> None:
+        """One event line; `exc_info=exc` adds the traceback."""
+        getattr(self._events, level)(event, **facts)
+
+    def failed(self, error: ProxyError, event: str = "request_failed", **facts: object) -> None:
+        """A warning about an answer of our own, with the detail that only operators may read."""
+        known = {"alias": error.alias, "code": error.code, "key": error.key, "detail": error.detail, "log_detail": error.log_detail or None}
+        self.event("warning", event, **(known | facts))
+
+    def access(self, entry: Access) -> None:
+        """One line for an answered request, unless access lines are switched off."""
+        if self._access:
+            self._writer.put(self._access_line(self._stamp(), entry))
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Writes what waits, for at most `timeout` seconds."""
+        self._writer.close(timeout)
+
+    def _line(self, _logger: object, _method: str, facts: MutableMapping[str, Any]) -> bytes:
+        head = {"ts": self._stamp(), "level": facts.pop("level"), "event": facts.pop("event")}
+        shown = redact({**{name: facts.pop(name, None) for name in FACTS}, **facts})
+        return self._event_line({**head, **shown})
+
+    def _notice(self, lines: int) -> bytes:
+        return self._line(None, "", {"level": "warning", "event": "log_lines_dropped", "lines": lines})
+
+
+class EventLog:
+    """The token engine's events as lines; implements `proxy.oauth.events.Events`."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self._cooling: dict[str, str | None] = {}  # alias -> cause that was told; until the alias has a token again
+
+    def token_fetched(self, alias: str, *, seconds: float, error: TokenError | None, lifetime: float | None) -> None:
+        ms = round(seconds * 1000, 3)
+        if error is not None:
+            self._logs.failed(error, "token_fetch_failed", alias=alias, ms=ms)
+            return
+        self._cooling.pop(alias, None)
+        self._logs.event("info", "token_fetched", alias=alias, ms=ms, lifetime=lifetime)
+
+    def token_waited(self, alias: str) -> None:
+        """No line: a burst would write one per caller."""
+
+    def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
+        self._logs.event("info", "token_discarded", alias=alias, reason=reason, age=round(age, 3))
+
+    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
+        if state == "cooling_down":
+            if self._cooling.get(alias, "") != cause:
+                self._cooling[alias] = cause
+                self._logs.event("warning", "token_cooling_down", alias=alias, code=cause, until=until)
+        elif state == "needs_authorization":
+            self._logs.event("warning", "token_needs_authorization", alias=alias, code=cause)
+        else:
+            self._logs.event("debug", "token_state", alias=alias, state=state)
+
+
+class _Lines:
+    """The logger that structlog calls by its level's name."""
+
+    def __init__(self, put: Callable[[bytes], None]) -> None:
+        self.debug = self.info = self.warning = self.error = put
+
+
+def configure(*, form: Format = "json", level: Level = "info", access: bool = True) -> Logs:
+    """Logs on standard output, as containers expect; errors of the start are the command line's, on standard error."""
+    return Logs(to_descriptor(sys.stdout.fileno()), form=form, level=level, access=access)
