@@ -8,63 +8,24 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.registry import Collector
 
 from proxy import __version__
-from proxy.errors import TokenError
-from proxy.oauth.events import DiscardReason
-from proxy.oauth.token import TokenState
+from proxy.metrics import labels
+from proxy.metrics.scrape import Collected, ConnectionCount, TokenSnapshot, WithoutCreated, connection_family, token_families
 
-Unauthorized = Literal[
-    "healed",  # a new token, one replay, and the API took it
-    "refused_again",  # the replay was refused too
-    "too_new",  # the token was obtained at or after the request's start
-    "cooling_down",  # this route and alias were refused with a new token a moment ago
-    "challenge",  # WWW-Authenticate says that a new token cannot help
-    "not_replayable",  # a new token is ready, the body could not be sent again
-    "refetch_failed",  # no new token was to be had
-    "passed",  # the route says `unauthorized: pass`, or has no credential
-]
-RetryReason = Literal["status", "connect", "closed", "timeout", "stale_connection"]
-ReplaySkip = Literal["too_large", "memory_spent", "method", "budget", "deadline", "response_begun", "retry_after"]
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})  # RFC 9110 §9, RFC 5789
-STATES: tuple[TokenState, ...] = get_args(TokenState)
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds
-BEFORE_FIRST = tuple((method, status) for method in ("GET", "POST") for status in (200, 401, 502, 503, 504))  # shown as 0 from the start
+    from proxy.errors import TokenError
+    from proxy.oauth.events import DiscardReason
+    from proxy.oauth.token import TokenState
 
-
-class TokenSnapshot(Protocol):
-    """One token's state now; an alias without any token has one snapshot with state `empty`."""
-
-    @property
-    def alias(self) -> str: ...
-    @property
-    def state(self) -> TokenState: ...
-    @property
-    def issued_at(self) -> float | None:
-        """Epoch seconds."""
-
-    @property
-    def expires_at(self) -> float | None:
-        """Epoch seconds."""
-
-
-class ConnectionCount(Protocol):
-    """A route's upstream connections now."""
-
-    @property
-    def route(self) -> str: ...
-    @property
-    def idle(self) -> int: ...
-    @property
-    def active(self) -> int: ...
+__all__ = ["ConnectionCount", "Metrics", "RouteMetrics", "TokenSnapshot"]
 
 
 class Metrics:
@@ -86,7 +47,7 @@ class Metrics:
         self._request_series()
         self._token_series()
         self._process_series()
-        self.registry.register(_Collected(self._collected))
+        self.registry.register(Collected(self._collected))
 
     def _request_series(self) -> None:
         self.requests = self._counter("requests", "Answered requests", "route", "method", "status")
@@ -105,7 +66,7 @@ class Metrics:
 
     def _process_series(self) -> None:
         self.config_reloads = self._counter("config_reloads", "Reloads of the configuration", "outcome")
-        for outcome in ("ok", "failed"):
+        for outcome in labels.RELOADS:
             self.config_reloads.labels(outcome)
         self.config_loaded_at = self._gauge("config_last_reload_success_timestamp_seconds", "When the running configuration was loaded")
         self.config_loaded_at.set(self._clock())
@@ -115,14 +76,14 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 
-    def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(f"bearerd_{name}", about, labels, registry=self.registry)
+    def _counter(self, name: str, about: str, *names: str) -> Counter:
+        return Counter(f"bearerd_{name}", about, names, registry=self.registry)
 
-    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
-        return Gauge(f"bearerd_{name}", about, labels, registry=self.registry)
+    def _gauge(self, name: str, about: str, *names: str) -> Gauge:
+        return Gauge(f"bearerd_{name}", about, names, registry=self.registry)
 
     def _histogram(self, name: str, about: str, label: str) -> Histogram:
-        return Histogram(f"bearerd_{name}", about, (label,), registry=self.registry, buckets=BUCKETS)
+        return Histogram(f"bearerd_{name}", about, (label,), registry=self.registry, buckets=labels.BUCKETS)
 
     def route(self, name: str) -> RouteMetrics:
         """A route's series, bound once; "" for requests that no route takes."""
@@ -138,10 +99,34 @@ class Metrics:
         self._aliases.add(name)
         self.token_fetch_duration.labels(name)
         self.token_waiters.labels(name)
-        for outcome in ("ok", *token_codes()):
+        for outcome in labels.token_outcomes():
             self.token_fetches.labels(name, outcome)
-        for reason in get_args(DiscardReason):
+        for reason in labels.DISCARDS:
             self.token_discards.labels(name, reason)
+
+    def keep(self, routes: Iterable[str], aliases: Iterable[str]) -> None:
+        """Forgets the series of routes and aliases that a reload removed, and shows those that it added."""
+        by_route = (
+            self.requests,
+            self.duration,
+            self.upstream_duration,
+            self.in_flight,
+            self.unauthorized,
+            self.retries,
+            self.replays_skipped,
+        )
+        by_alias = (self.token_fetches, self.token_fetch_duration, self.token_waiters, self.token_discards)
+        wanted, kept = set(routes) | {""}, set(aliases)
+        for name in self._routes.keys() - wanted:
+            del self._routes[name]
+            _forget(by_route, {"route": name})
+        for name in self._aliases - kept:
+            self._aliases.discard(name)
+            _forget(by_alias, {"alias": name})
+        for name in wanted:
+            self.route(name)
+        for name in kept:
+            self.alias(name)
 
     def token_fetched(self, alias: str, *, seconds: float, error: TokenError | None, lifetime: float | None) -> None:  # noqa: ARG002  # the logs use it
         self.token_fetches.labels(alias, "ok" if error is None else error.code).inc()
@@ -172,7 +157,7 @@ class Metrics:
 
     def expose(self, accept: str = "") -> tuple[bytes, str]:
         """All series and their content type: OpenMetrics 1.0 where `accept` names it, else the Prometheus text format 0.0.4."""
-        shown = _WithoutCreated(self.registry)
+        shown = WithoutCreated(self.registry)
         if "application/openmetrics-text" in accept.lower():
             return openmetrics.generate_latest(shown), openmetrics.CONTENT_TYPE_LATEST  # type: ignore[no-untyped-call]  # untyped there
         return generate_latest(shown), CONTENT_TYPE_PLAIN_0_0_4
@@ -188,15 +173,16 @@ class RouteMetrics:
     def __init__(self, metrics: Metrics, route: str) -> None:
         self._route = route
         self._requests = metrics.requests
-        self._answered: dict[tuple[str, int], Counter] = {}  # at most 10 methods x 500 statuses
+        self._retries = metrics.retries
         self._duration = metrics.duration.labels(route)
         self._upstream = metrics.upstream_duration.labels(route)
         self._in_flight = metrics.in_flight.labels(route)
-        self._unauthorized = {result: metrics.unauthorized.labels(route, result) for result in get_args(Unauthorized)}
-        self._retries = {reason: metrics.retries.labels(route, reason) for reason in get_args(RetryReason)}
-        self._skipped = {reason: metrics.replays_skipped.labels(route, reason) for reason in get_args(ReplaySkip)}
-        for method, status in BEFORE_FIRST if route else (("GET", 404),):
-            self._answer(method, status)
+        self._unauthorized = {result: metrics.unauthorized.labels(route, result) for result in labels.UNAUTHORIZED}
+        self._skipped = {reason: metrics.replays_skipped.labels(route, reason) for reason in labels.SKIPPED}
+        for reason in labels.RETRIED:
+            metrics.retries.labels(route, reason)
+        answered = labels.ANSWERED if route else (("GET", 404),)
+        self._answered = {(method, status): self._requests.labels(route, method, str(status)) for method, status in answered}
 
     def started(self) -> None:
         """A request's head is here; `finished` follows exactly once."""
@@ -206,92 +192,32 @@ class RouteMetrics:
         """The answer ended, whole or cut; `seconds` since the head."""
         self._in_flight.dec()
         answered = self._answered.get((method, status))
-        if answered is None:
-            answered = self._answer(method if method in METHODS else "other", min(max(status, 100), 599))
-        answered.inc()
+        (self._answer(method, status) if answered is None else answered).inc()
         self._duration.observe(seconds)
-
-    def _answer(self, method: str, status: int) -> Counter:
-        if (method, status) not in self._answered:
-            self._answered[method, status] = self._requests.labels(self._route, method, str(status))
-        return self._answered[method, status]
 
     def upstream(self, seconds: float) -> None:
         """An attempt's response head came after `seconds`."""
         self._upstream.observe(seconds)
 
-    def unauthorized(self, result: Unauthorized) -> None:
-        """The API said that the token is not valid; `result` is what came of it."""
-        self._unauthorized[result].inc()
+    def unauthorized(self, result: str) -> None:
+        """The API said that the token is not valid; `result` is one of `labels.UNAUTHORIZED`."""
+        self._unauthorized.get(result, self._unauthorized[labels.OTHER]).inc()
 
-    def retried(self, reason: RetryReason) -> None:
-        """An attempt is sent again."""
-        self._retries[reason].inc()
+    def retried(self, reason: str) -> None:
+        """An attempt is sent again; `reason` is the retry policy's."""
+        self._retries.labels(self._route, labels.known_retry(reason)).inc()
 
-    def replay_skipped(self, reason: ReplaySkip) -> None:
-        """An attempt is not sent again, although its answer asked for it."""
-        self._skipped[reason].inc()
+    def replay_skipped(self, reason: str) -> None:
+        """An attempt is not sent again, although its answer asked for it; `reason` is the retry policy's."""
+        self._skipped.get(reason, self._skipped[labels.OTHER]).inc()
 
-
-def token_codes() -> list[str]:
-    """The codes that a token request may end with."""
-    found, left = set(), [TokenError]
-    while left:
-        kind = left.pop()
-        found.add(kind.code)
-        left += kind.__subclasses__()
-    return sorted(found - {"internal_error"})
+    def _answer(self, method: str, status: int) -> Counter:
+        answered = self._requests.labels(self._route, labels.known_method(method), labels.known_status(status))
+        if method in labels.METHODS and 100 <= status <= 599:  # noqa: PLR2004  # so that at most 9 x 500 are remembered
+            self._answered[method, status] = answered
+        return answered
 
 
-def token_families(snapshots: Iterable[TokenSnapshot]) -> tuple[Metric, ...]:
-    """How many tokens of each alias are in which state, the earliest expiry and the latest issue."""
-    states = GaugeMetricFamily("bearerd_token_state", "Tokens in that state", labels=("alias", "state"))
-    expiry = GaugeMetricFamily("bearerd_token_expiry_timestamp_seconds", "Earliest expiry of the alias's tokens", labels=("alias",))
-    issued = GaugeMetricFamily("bearerd_token_issued_timestamp_seconds", "Latest issue of the alias's tokens", labels=("alias",))
-    aliases: dict[str, list[TokenSnapshot]] = {}
-    for snapshot in snapshots:
-        aliases.setdefault(snapshot.alias, []).append(snapshot)
-    for alias, tokens in sorted(aliases.items()):
-        for state in STATES:
-            states.add_metric((alias, state), sum(token.state == state for token in tokens))
-        if ends := [token.expires_at for token in tokens if token.expires_at is not None]:
-            expiry.add_metric((alias,), min(ends))
-        if starts := [token.issued_at for token in tokens if token.issued_at is not None]:
-            issued.add_metric((alias,), max(starts))
-    return states, expiry, issued
-
-
-def connection_family(counts: Iterable[ConnectionCount], *, per_route: bool) -> Metric:
-    """Idle and active upstream connections by route."""
-    family = GaugeMetricFamily("bearerd_upstream_connections", "Connections to the upstream", labels=("route", "state"))
-    sums: dict[str, tuple[int, int]] = {}
-    for count in counts:
-        route = count.route if per_route else ""
-        idle, active = sums.get(route, (0, 0))
-        sums[route] = idle + count.idle, active + count.active
-    for route, (idle, active) in sorted(sums.items()):
-        family.add_metric((route, "idle"), idle)
-        family.add_metric((route, "active"), active)
-    return family
-
-
-class _Collected(Collector):
-    """Series that are computed at the scrape."""
-
-    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families()
-
-
-class _WithoutCreated(Collector):
-    """A registry's series less `_created`, which doubles the counters and is no part of the contract."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterator[Metric]:
-        for family in self._registry.collect():
-            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
-            yield family
+def _forget(families: Iterable[Counter | Gauge | Histogram], label: dict[str, str]) -> None:
+    for family in families:
+        family.remove_by_labels(label)
