@@ -53,7 +53,7 @@ A message holds facts that a caller may read: no host, no secret, no token. What
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 Origin = Literal["config", "proxy", "token_endpoint", "upstream"]
 
@@ -188,7 +188,7 @@ class DeadlineExceededError(ProxyError):
 class TokenError(ProxyError):
     """No usable token; nothing was sent to the API.
 
-    `field` is the credential's key that repairs it, used when no `key` is given.
+    `field` is the credential's key that repairs it, used when no `key` is given; "": no key does.
     """
 
     status = 502
@@ -207,11 +207,17 @@ class TokenError(ProxyError):
         retry_after: float | None = None,
         log_detail: str = "",
     ) -> None:
-        name = field or self.field
-        if key is None and name is not None:
+        name = self.field if field is None else field
+        if key is None and name:
             key = f"credentials.{alias}.{name}"
         told = f"alias '{alias}': {facts or self.title.lower()}; nothing was sent to the API; check: bearerd probe {alias}"
         super().__init__(told, key=key, alias=alias, retry_after=retry_after, log_detail=log_detail)
+
+    def again(self, retry_after: float) -> Self:
+        """The same cause for a later caller, who may try again in `retry_after` seconds."""
+        copy = type(self).__new__(type(self), *self.args)
+        copy.__dict__.update(self.__dict__, retry_after=retry_after)
+        return copy
 
 
 class SecretUnavailableError(TokenError):
@@ -241,6 +247,7 @@ class TokenTLSError(TokenError):
 
     code, title = "token_tls_error", "TLS with the token endpoint failed"
     proxy_error = "tls_certificate_error"
+    cool_down = False  # no credential was judged
 
 
 class TokenDNSError(TokenError):
@@ -248,6 +255,7 @@ class TokenDNSError(TokenError):
 
     code, title = "token_dns_error", "The token endpoint's name does not resolve"
     proxy_error = "dns_error"
+    cool_down = False  # no credential was judged
 
 
 class TokenEgressError(TokenError):
@@ -255,6 +263,8 @@ class TokenEgressError(TokenError):
 
     code, title = "token_egress_error", "The egress proxy refused the token call"
     proxy_error = "destination_unavailable"
+    cool_down = False  # no credential was judged
+    field = None
 
 
 class TokenAddressRefusedError(TokenError):

@@ -5,33 +5,21 @@ The grant's fields shape the fingerprint; secrets and client authentication neve
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
 import msgspec
 
-from proxy.oauth.client_auth import ClientAuthName
+from proxy.oauth.client_auth import ClientAuthName, Encoding
+from proxy.oauth.exchange import ContentType, ScopeNarrowing
 from proxy.oauth.grants import Grant
+from proxy.oauth.lifetime import Lifetime
 from proxy.secrets import Secret
 from proxy.units import Seconds
-
-Ratio = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-
-
-class Lifetime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a token is due and until when it is usable; the margin is the smaller of refresh_before and ratio x lifetime."""
-
-    refresh_before: Seconds = Seconds(60)
-    refresh_before_ratio: Ratio = 0.2
-    min_remaining: Seconds = Seconds(2)  # or 5 % of the lifetime, whichever is smaller
-    min_refresh_interval: Seconds = Seconds(1)
-    when_missing: Seconds = Seconds(300)
 
 
 class TokenRequestOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the token endpoint is called."""
 
     timeout: Seconds = Seconds(10)
-    content_type: Literal["form", "json"] = "form"
+    content_type: ContentType = "form"
 
 
 class CredentialOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,11 +28,12 @@ class CredentialOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     description: str = ""
     client_secret: Secret | None = None
     client_auth: ClientAuthName = "client_secret_basic"
-    basic_encoding: Literal["form", "raw"] = "form"  # form: RFC 6749 §2.3.1; raw: for servers that do not decode
+    basic_encoding: Encoding = "form"  # form: RFC 6749 §2.3.1; raw: for servers that do not decode
     token_request: TokenRequestOptions = TokenRequestOptions()
     lifetime: Lifetime = Lifetime()
-    scope_narrowing: Literal["refuse", "accept"] = "refuse"
+    scope_narrowing: ScopeNarrowing = "refuse"
     allow_plaintext: bool = False
+    allow_link_local: bool = False  # a token service on a link-local address, such as a cloud's metadata
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

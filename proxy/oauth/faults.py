@@ -1,0 +1,82 @@
+"""What went wrong on the way to the token endpoint: aiohttp's exceptions as TokenErrors, translated once.
+
+Facts name no host and no address; those go to `log_detail`.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+import aiohttp
+
+from proxy import errors
+
+_UNKNOWN_CA = {18, 19, 20, 21}  # OpenSSL: self-signed, self-signed in the chain, issuer unknown, leaf's issuer unknown
+
+
+class AddressRefusedError(OSError):
+    """Every address of the name is link-local or metadata."""
+
+
+def translated(exc: Exception, *, alias: str, proxied: bool, timeout: float) -> errors.TokenError:
+    """The TokenError that `exc` means; `timeout` in seconds is what the whole exchange was given."""
+    detail = f"{type(exc).__name__}: {exc}"
+    match exc:
+        case TimeoutError():
+            return errors.TokenTimeoutError(f"no answer within {timeout:g} s", alias=alias, log_detail=detail)
+        case aiohttp.ClientHttpProxyError():
+            told = f"the egress proxy answered {exc.status}"
+            return errors.TokenEgressError(told, alias=alias, key="egress.proxy", log_detail=detail)
+        case aiohttp.ClientConnectorCertificateError():
+            return _certificate(exc, alias, detail)
+        case aiohttp.ClientConnectorError():
+            return _unconnected(exc, alias, detail, proxied=proxied)
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return errors.TokenAddressRefusedError("the token endpoint's address is not a plain one", alias=alias, log_detail=detail)
+        case aiohttp.ClientResponseError():
+            return errors.TokenResponseInvalidError("the answer is not valid HTTP", alias=alias, log_detail=detail)
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
+            told = "the connection was closed before the answer was complete"
+            return errors.TokenUnreachableError(told, alias=alias, field="", log_detail=detail)
+        case _:
+            return errors.TokenUnreachableError("the token endpoint could not be asked", alias=alias, log_detail=detail)
+
+
+def _unconnected(exc: aiohttp.ClientConnectorError, alias: str, detail: str, *, proxied: bool) -> errors.TokenError:
+    match exc:
+        case aiohttp.ClientSSLError():
+            return errors.TokenTLSError("the TLS handshake failed", alias=alias, log_detail=detail)
+        case _ if proxied:
+            return errors.TokenEgressError("the egress proxy cannot be reached", alias=alias, key="egress.proxy", log_detail=detail)
+        case aiohttp.ClientConnectorDNSError():
+            return _unresolved(exc, alias, detail)
+        case _:
+            return errors.TokenUnreachableError(_reason(exc.os_error), alias=alias, log_detail=detail)
+
+
+def _certificate(exc: aiohttp.ClientConnectorCertificateError, alias: str, detail: str) -> errors.TokenError:
+    cause = exc.certificate_error
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return errors.TokenTLSError("the certificate is refused", alias=alias, log_detail=detail)
+    if cause.verify_code in _UNKNOWN_CA:
+        told = f"the certificate's CA is unknown ({cause.verify_message})"
+        return errors.TokenTLSError(told, alias=alias, key="egress.ca", log_detail=detail)
+    if "mismatch" in cause.verify_message:  # the message itself holds the host
+        return errors.TokenTLSError("the certificate is for another name", alias=alias, log_detail=detail)
+    return errors.TokenTLSError(f"the certificate is refused ({cause.verify_message})", alias=alias, field="", log_detail=detail)
+
+
+def _unresolved(exc: aiohttp.ClientConnectorDNSError, alias: str, detail: str) -> errors.TokenError:
+    if isinstance(exc.os_error, AddressRefusedError):
+        return errors.TokenAddressRefusedError("a link-local or metadata address", alias=alias, log_detail=detail)
+    return errors.TokenDNSError("the token endpoint's name does not resolve", alias=alias, log_detail=detail)
+
+
+def _reason(cause: OSError) -> str:
+    match cause:
+        case ConnectionRefusedError():
+            return "the connection was refused"
+        case ConnectionResetError():
+            return "the connection was reset"
+        case _:
+            return "no connection to the token endpoint"

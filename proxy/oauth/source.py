@@ -1,0 +1,289 @@
+"""Where the walk gets its tokens: one source per alias, which caches, refreshes ahead and cools down.
+
+One fetch per key at a time, owned by the source: callers come and go, the fetch and its result stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from proxy.errors import DrainingError, TokenError, TokenResponseInvalidError
+from proxy.oauth.recovery import pause
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from proxy.oauth.events import DiscardReason, Events
+    from proxy.oauth.store import TokenStore
+    from proxy.oauth.token import Token, TokenKey, TokenState
+
+
+class TokenSource(Protocol):
+    """What the walk asks of an alias."""
+
+    async def token(self, key: TokenKey, *, replayable: bool = True) -> Token:
+        """A usable token; a body that cannot be replayed asks for one that is not due.
+
+        Raises:
+            TokenError: there is none, with the cause and retry_after.
+            DrainingError: the source is closed.
+        """
+
+    def discard(self, key: TokenKey, refused: Token, reason: DiscardReason) -> bool:
+        """Drop `refused` if it is still the key's token; a newer one stays. Whether it was dropped."""
+
+    def peek(self, key: TokenKey, now: float) -> Token | None:
+        """The usable token at hand, at `now` monotonic seconds; a due one starts its refresh and is returned at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What an alias's token is doing, for metrics, readiness and probe; times are epoch seconds."""
+
+    alias: str
+    state: TokenState
+    cause: str | None  # the last failure's code, until a fetch succeeds
+    cause_detail: str | None
+    cooling_until: float | None
+    issued_at: float | None
+    expires_at: float | None
+    scope: tuple[str, ...] | None
+    lifetime: float | None  # seconds
+
+
+@dataclass(slots=True, eq=False)
+class _Progress:
+    """What is known of a key beside its token; changed by CachedTokenSource alone, between two awaits."""
+
+    flight: asyncio.Task[Token] | None = None
+    refused: str | None = None  # a token that was discarded while this flight ran
+    failures: int = 0  # in a row
+    cause: TokenError | None = None
+    blocked_until: float = 0.0  # monotonic seconds
+    secret: object = None  # the secret's version that the failed flight began with
+    had_token: bool = False  # and it was not discarded
+
+
+class CachedTokenSource:
+    """The TokenSource of one alias.
+
+    Args:
+        alias: its name, for events and errors.
+        key: the client's own key, which `snapshot` tells of.
+        fetch: runs the grant; raises TokenError.
+        clock: monotonic seconds, the same that the tokens' times are made of.
+        wall: epoch seconds, for what is shown.
+        chance: a number in [0, 1), for the backoff.
+        secret_version: changes when the secret does; a changed secret ends a cool-down.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        key: TokenKey,
+        fetch: Callable[[TokenKey], Awaitable[Token]],
+        store: TokenStore,
+        events: Events,
+        *,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        chance: Callable[[], float],
+        secret_version: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.alias = alias
+        self.key = key
+        self._fetch = fetch
+        self._store = store
+        self._events = events
+        self._clock = clock
+        self._wall = wall
+        self._chance = chance
+        self._secret_version = secret_version
+        self._progress: dict[TokenKey, _Progress] = {}
+        self._closed = False
+
+    async def token(self, key: TokenKey, *, replayable: bool = True) -> Token:
+        now = self._clock()
+        if replayable:
+            token = self.peek(key, now)
+            return token if token is not None else await self._wait(key)
+        token = self._usable(key, now)
+        if token is None or now < token.due_at:
+            return token if token is not None else await self._wait(key)
+        try:
+            return await self._wait(key)
+        except TokenError:
+            if self._usable(key, self._clock()) is not token:
+                raise
+            return token
+
+    def peek(self, key: TokenKey, now: float) -> Token | None:
+        token = self._usable(key, now)
+        if token is not None and now >= token.due_at and not self._closed and self._blocked(key, now) is None:
+            self._flight(key)
+        return token
+
+    def discard(self, key: TokenKey, refused: Token, reason: DiscardReason) -> bool:
+        if not self._store.discard(key, refused):
+            return False
+        progress = self._of(key)
+        progress.had_token = False
+        if progress.flight is not None:
+            progress.refused = refused.value
+        self._events.token_discarded(self.alias, reason, age=self._clock() - refused.obtained_at)
+        self._tell(key)
+        return True
+
+    def end_cool_down(self) -> None:
+        """The next call asks the endpoint again: after a reload, a probe or a refresh by hand."""
+        for key, progress in self._progress.items():
+            _forget_failure(progress)
+            self._tell(key)
+
+    async def aclose(self) -> None:
+        """Cancel and await every fetch; later calls are refused."""
+        self._closed = True
+        flights = [progress.flight for progress in self._progress.values() if progress.flight is not None]
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def state(self, key: TokenKey, now: float) -> TokenState:
+        """The key's state at `now` monotonic seconds."""
+        token, progress = self._usable(key, now), self._of(key)
+        if token is not None:
+            return "fresh" if now < token.due_at else "due"
+        if progress.flight is not None:
+            return "fetching"
+        if progress.cause is not None and now < progress.blocked_until:
+            return "cooling_down"
+        return "expired" if progress.had_token else "empty"
+
+    def snapshot(self, key: TokenKey | None = None) -> Snapshot:
+        """What the client's own token (or another key's) is doing now."""
+        key, now = key or self.key, self._clock()
+        epoch = self._wall() - now
+        token, progress = self._store.get(key), self._of(key)
+        cooling = progress.cause is not None and now < progress.blocked_until
+        return Snapshot(
+            alias=self.alias,
+            state=self.state(key, now),
+            cause=progress.cause.code if progress.cause else None,
+            cause_detail=progress.cause.detail if progress.cause else None,
+            cooling_until=epoch + progress.blocked_until if cooling else None,
+            issued_at=epoch + token.obtained_at if token else None,
+            expires_at=epoch + token.expires_at if token else None,
+            scope=token.scope if token else None,
+            lifetime=token.lifetime if token else None,
+        )
+
+    def _usable(self, key: TokenKey, now: float) -> Token | None:
+        token = self._store.get(key)
+        return token if token is not None and now < token.usable_until else None
+
+    def _of(self, key: TokenKey) -> _Progress:
+        return self._progress.setdefault(key, _Progress())
+
+    def _blocked(self, key: TokenKey, now: float) -> TokenError | None:
+        """The cause for which the endpoint is not asked now."""
+        progress = self._of(key)
+        if progress.cause is None or now >= progress.blocked_until:
+            return None
+        if progress.cause.cool_down and self._secret_version() != progress.secret:
+            _forget_failure(progress)
+            return None
+        return progress.cause
+
+    async def _wait(self, key: TokenKey) -> Token:
+        """The result of the key's flight; a waiter that is cancelled does not end it."""
+        if self._closed:
+            raise DrainingError
+        now = self._clock()
+        cause = self._blocked(key, now)
+        if cause is not None:
+            raise cause.again(self._of(key).blocked_until - now)
+        flight = self._flight(key)
+        self._events.token_waited(self.alias)
+        try:
+            return await asyncio.shield(flight)
+        except asyncio.CancelledError:
+            if flight.cancelled() and self._closed:
+                raise DrainingError from None
+            raise
+
+    def _flight(self, key: TokenKey) -> asyncio.Task[Token]:
+        """The key's running fetch, or a new one; outside the caller's context, since it serves others too."""
+        progress = self._of(key)
+        if progress.flight is None:
+            progress.refused = None
+            progress.flight = asyncio.get_running_loop().create_task(
+                self._fly(key, progress), name=f"token of {self.alias}", context=contextvars.Context()
+            )
+            progress.flight.add_done_callback(_retrieve)
+            self._tell(key)
+        return progress.flight
+
+    async def _fly(self, key: TokenKey, progress: _Progress) -> Token:
+        began, secret = self._clock(), self._secret_version()
+        try:
+            token = await self._fetch(key)
+            if token.value == progress.refused:  # begun before that refusal: what it brought is the refused token again
+                token = await self._fetch(key)
+        except asyncio.CancelledError:
+            progress.flight = None
+            raise
+        except Exception as exc:  # a fault of ours fails like an unusable answer, so that callers fail closed and no flight hangs
+            error = self._as_token_error(exc)
+            self._failed(key, progress, error, secret)
+            self._events.token_fetched(self.alias, seconds=self._clock() - began, error=error, lifetime=None)
+            if error is exc:
+                raise
+            raise error from exc
+        self._landed(key, progress, token)
+        self._events.token_fetched(self.alias, seconds=self._clock() - began, error=None, lifetime=token.lifetime)
+        return token
+
+    def _as_token_error(self, exc: Exception) -> TokenError:
+        if isinstance(exc, TokenError):
+            return exc
+        return TokenResponseInvalidError("the token exchange failed", alias=self.alias, field="", log_detail=f"{type(exc).__name__}: {exc}")
+
+    def _landed(self, key: TokenKey, progress: _Progress, token: Token) -> None:
+        progress.flight = None
+        _forget_failure(progress)
+        if token.expires_at > self._clock():
+            self._store.put(key, token)
+            progress.had_token = True
+        self._tell(key)
+
+    def _failed(self, key: TokenKey, progress: _Progress, error: TokenError, secret: object) -> None:
+        progress.flight = None
+        progress.failures += 1
+        progress.secret = secret
+        wait = pause(error, progress.failures, self._chance())
+        error.retry_after = wait
+        progress.cause = error.again(wait)  # a copy, so that no traceback is kept alive
+        progress.blocked_until = self._clock() + wait
+        self._tell(key)
+
+    def _tell(self, key: TokenKey) -> None:
+        now, progress = self._clock(), self._of(key)
+        cooling = progress.cause is not None and now < progress.blocked_until
+        until = self._wall() - now + progress.blocked_until if cooling else None
+        cause = progress.cause.code if progress.cause else None
+        self._events.token_state(self.alias, self.state(key, now), cause=cause, until=until)
+
+
+def _forget_failure(progress: _Progress) -> None:
+    progress.failures = 0
+    progress.cause = None
+    progress.blocked_until = 0.0
+
+
+def _retrieve(flight: asyncio.Task[Token]) -> None:
+    """Look at the outcome, so that a failure for which nobody waited is not reported as forgotten."""
+    if not flight.cancelled():
+        flight.exception()
