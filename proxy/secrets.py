@@ -50,15 +50,20 @@ class Secret:
         match value:
             case str():
                 kind, place = "text", value
-            case {"env": str(place)} if len(value) == 1:
+            case {"env": str(place), **rest} if not rest:
                 kind = "env"
-            case {"file": str(place)} if len(value) == 1:
+            case {"file": str(place), **rest} if not rest:
                 kind = "file"
             case _:
                 raise ValueError("expected text, {env: NAME} or {file: PATH}")
         if not place:
             raise ValueError("the secret is empty")
         return cls(kind, place)  # type: ignore[arg-type]  # mypy widens the literals above
+
+    @property
+    def path(self) -> Path | None:
+        """The file that holds it, if a file does."""
+        return Path(self._place) if self.kind == "file" else None
 
     def relative_to(self, folder: Path) -> Secret:
         """This secret with a relative file path taken from `folder`."""

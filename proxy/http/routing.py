@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from proxy.errors import MethodNotAllowedError, PathRefusedError, RouteNotFoundError
-from proxy.units import Bytes, Seconds
+from proxy.units import Bytes, FilePath, Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ ErrorStatus = Annotated[int, msgspec.Meta(ge=400, le=599)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _SEPARATOR = re.compile(rb"/|\\|%2f|%5c", re.IGNORECASE)
 _DOTS = re.compile(rb"(?:\.|%2e){1,2}(?:;.*)?", re.IGNORECASE | re.DOTALL)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(?:%25[a-z0-9]+)?")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,18 +53,24 @@ class UpstreamURL:
             ValueError: not http(s), no host, a user, a query, a fragment, or bytes that no request line carries.
         """
         if not isinstance(value, str):
-            raise ValueError(f"expected a URL such as https://api.example.com, got {type(value).__name__}")  # noqa: TRY004  # a settings error like any other
-        parts = urlsplit(value)
+            raise ValueError("expected a URL such as https://api.example.com")  # noqa: TRY004  # a settings error like any other
+        if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
+            raise ValueError("the URL holds a character that must be percent-encoded; a host beyond ASCII is written xn--...")
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError:
+            raise ValueError("the URL's host or port cannot be read") from None  # the original quotes what may be a password
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("expected a URL that starts with https:// or http:// and names a host")
-        if parts.username is not None or parts.query or parts.fragment or "?" in value or "#" in value:
+        if parts.username is not None or "?" in value or "#" in value:
             raise ValueError("a URL here has no user, query or fragment")
-        if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
-            raise ValueError("the URL holds a character that must be percent-encoded")
-        port = parts.port if parts.port is not None else (443 if parts.scheme == "https" else 80)
-        if not port:
+        if not _HOST.fullmatch(parts.hostname):
+            raise ValueError("the URL's host is no name and no address")
+        if port == 0:
             raise ValueError("port 0 is not an address")
-        return cls("https" if parts.scheme == "https" else "http", parts.hostname, port, parts.path)
+        secure = parts.scheme == "https"
+        return cls("https" if secure else "http", parts.hostname, port or (443 if secure else 80), parts.path)
 
     @property
     def authority(self) -> str:
@@ -156,9 +162,9 @@ class Rewrite(Options, frozen=True, kw_only=True):
 class RouteTLS(Options, frozen=True, kw_only=True):
     """TLS towards the upstream; paths are relative to the file that names them."""
 
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    ca: FilePath | None = None
+    cert: FilePath | None = None
+    key: FilePath | None = None
     server_name: str | None = None
 
 

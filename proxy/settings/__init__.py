@@ -1,4 +1,9 @@
-"""What users write: YAML to Settings.
+"""What users write: YAML, flags or environment to Settings.
 
-Every error names file, line and key.
+Every error names file, line and key, and all are told at once.
 """
+
+from proxy.settings.problems import Place, Problem, SettingsError
+from proxy.settings.reading import load
+
+__all__ = ["Place", "Problem", "SettingsError", "load"]

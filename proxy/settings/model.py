@@ -11,7 +11,7 @@ import msgspec
 
 from proxy.http.routing import Options, Positive, Route
 from proxy.oauth.credential import Credential
-from proxy.units import Bytes, Seconds
+from proxy.units import Bytes, FilePath, Seconds
 
 
 class Listener(Options, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class Egress(Options, frozen=True, kw_only=True):
 
     proxy: str | None = None
     no_proxy: tuple[str, ...] = ()
-    ca: str | None = None
+    ca: FilePath | None = None
 
 
 class TokenStoreOptions(Options, frozen=True, kw_only=True):

@@ -1,0 +1,185 @@
+"""Rules that need more than one key: addresses, TLS pairs, matchers, header names.
+
+Each yields what is wrong at the node that repairs it, and never the value itself when it could hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from proxy.addresses import forbidden_address
+from proxy.http.routing import ExpiredWhen, Inject, RouteTLS, UpstreamURL
+from proxy.settings.listen import is_loopback
+from proxy.settings.problems import Place, join
+
+if TYPE_CHECKING:
+    from proxy.settings.source import Node
+
+Fault = tuple[Place, str, str]  # place, key, text
+Values = Mapping[str, object]
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5
+_NOT_OURS = frozenset({
+    "connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
+_DOT_SEGMENT = re.compile(r"(\.|%2e){1,2}", re.IGNORECASE)
+_TIMEOUTS = ("connect", "response", "total", "idle")
+
+
+def fault(node: Node, text: str) -> Fault:
+    """A fault at this node."""
+    return node.place, node.key, text
+
+
+def url_fault(url: UpstreamURL, *, allow_plaintext: bool, allow_link_local: bool) -> str | None:
+    """Why this address is not called, or None."""
+    if forbidden_address(url.host) and not allow_link_local:
+        return "a link-local or metadata address is not called; allow_link_local: true allows it"
+    if url.scheme == "http" and not is_loopback(url.host) and not allow_plaintext:
+        return "http shows everything on the way; write https, or allow_plaintext: true"
+    return None
+
+
+def path_fault(path: str) -> str | None:
+    """Why this is no path that a request could have, or None."""
+    if not path.startswith("/"):
+        return "it begins with /"
+    if not path.isascii() or not path.isprintable() or set(path) & set(" \\?#"):
+        return "it has no space, backslash, ?, # or character beyond ASCII"
+    if any(_DOT_SEGMENT.fullmatch(part) for part in path.split("/")):
+        return "it has no dot segment"
+    return None
+
+
+def not_zero(node: Node, path: tuple[str, str], values: Values) -> Iterator[Fault]:
+    """A time limit of 0 s lets nothing pass."""
+    if getattr(values.get(path[0]), path[1], None) == 0:
+        yield fault(node.nearest(*path), "0 lets nothing pass; give a longer time")
+
+
+def route_faults(node: Node, values: Values) -> Iterator[Fault]:
+    """Every rule that one route breaks by itself."""
+    for name in ("prefix", "probe"):
+        yield from _path(node, name, values)
+    yield from _upstream(node, values)
+    yield from _methods(node, values)
+    yield from _host(node, values)
+    yield from _inject(node, values)
+    yield from _expired_when(node, values)
+    yield from _tls(node, values)
+    yield from proxy_fault(node, values.get("proxy"))
+    for name in _TIMEOUTS:
+        yield from not_zero(node, ("timeout", name), values)
+
+
+def _path(node: Node, name: str, values: Values) -> Iterator[Fault]:
+    value = values.get(name)
+    path, at = (value, node.nearest(name)) if name == "prefix" else (getattr(value, "path", None), node.nearest(name, "path"))
+    if isinstance(path, str) and (text := path_fault(path)):
+        yield fault(at, f"not a path: {text}")
+
+
+def _upstream(node: Node, values: Values) -> Iterator[Fault]:
+    url = values.get("upstream")
+    if not isinstance(url, UpstreamURL):
+        return
+    at = node.nearest("upstream")
+    text = url_fault(url, allow_plaintext=bool(values.get("allow_plaintext")), allow_link_local=bool(values.get("allow_link_local")))
+    if text:
+        yield fault(at, text)
+    if url.path and (text := path_fault(url.path)):
+        yield fault(at, f"the URL's path cannot be sent: {text}")
+
+
+def _methods(node: Node, values: Values) -> Iterator[Fault]:
+    methods = values.get("methods")
+    if not isinstance(methods, tuple):
+        return
+    at = node.nearest("methods")
+    if not methods:
+        yield fault(at, "an empty list lets nothing pass; leave the key out for all methods")
+    for item in at.items:
+        if item.kind != "text":
+            continue
+        if not TOKEN.fullmatch(item.word):
+            yield fault(item, "not a method")
+        elif item.word.upper() in {"TRACE", "CONNECT"}:
+            yield fault(item, f"{item.word.upper()} never passes")
+        elif item.word != item.word.upper():
+            yield fault(item, f"methods are case-sensitive; write {item.word.upper()}")
+
+
+def _host(node: Node, values: Values) -> Iterator[Fault]:
+    host = values.get("host")
+    if isinstance(host, str) and not re.fullmatch(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", host):
+        yield fault(node.nearest("host"), "expected a host name, without port or scheme")
+
+
+def _inject(node: Node, values: Values) -> Iterator[Fault]:
+    inject = values.get("inject")
+    if not isinstance(inject, Inject):
+        return
+    seen: set[str] = set()
+    for name, value in inject.headers.items():
+        at, low = node.nearest("inject", "headers", name), name.lower()
+        if not TOKEN.fullmatch(name):
+            yield fault(at, "not a header name")
+        elif low in _NOT_OURS:
+            yield fault(at, "bearerd sets this header itself")
+        elif low == "authorization" and values.get("credential") not in {None, "none"}:
+            yield fault(at, "the credential's token stands in Authorization")
+        elif low in seen:
+            yield fault(at, "the header is said twice; names do not differ by case")
+        if not _FIELD_VALUE.fullmatch(value) or value != value.strip():
+            yield fault(at, "a header's value has no line end, control character or outer space")
+        seen.add(low)
+
+
+def _expired_when(node: Node, values: Values) -> Iterator[Fault]:
+    rule = values.get("expired_when")
+    if not isinstance(rule, ExpiredWhen) or rule.header or rule.body is not None:
+        return
+    for status in rule.status:
+        if status == 403 or 200 <= status < 300:  # noqa: PLR2004  # the statuses of RFC 9110 §15 that say nothing about a token by themselves
+            yield fault(node.nearest("expired_when", "status"), f"{status} alone says nothing about a token; add `header` or `body`")
+
+
+def _tls(node: Node, values: Values) -> Iterator[Fault]:
+    tls = values.get("tls")
+    if not isinstance(tls, RouteTLS):
+        return
+    for name, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
+        if path is not None:
+            yield from file_fault(node.nearest("tls", name), path)
+    if tls.cert is not None and tls.key is None:
+        yield node.nearest("tls").place, join(node.nearest("tls").key, "key"), "`cert` needs its `key`"
+    if tls.key is not None and tls.cert is None:
+        yield node.nearest("tls").place, join(node.nearest("tls").key, "cert"), "`key` needs its `cert`"
+
+
+def file_fault(node: Node, path: str) -> Iterator[Fault]:
+    """A file that is named and cannot be read."""
+    try:
+        Path(path).open("rb").close()
+    except OSError as exc:
+        yield fault(node, f"{path}: {exc.strerror}")
+    except ValueError:
+        yield fault(node, "not the name of a file")
+
+
+def proxy_fault(node: Node, proxy: object) -> Iterator[Fault]:
+    """An egress proxy is http://host:port and nothing more."""
+    if not isinstance(proxy, str):
+        return
+    try:
+        url = UpstreamURL.parse(proxy)
+    except ValueError as exc:
+        yield fault(node.nearest("proxy"), str(exc))
+        return
+    if url.scheme != "http" or url.path not in {"", "/"}:
+        yield fault(node.nearest("proxy"), "an egress proxy is http://host:port")

@@ -1,0 +1,223 @@
+"""The typed walk: a node and an annotated type in, a value out.
+
+Strict: text is no number and a number is no text; every mismatch is a finding at its own place, and the walk goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+import msgspec
+
+from proxy.secrets import Secret
+from proxy.settings import words
+from proxy.settings.problems import Findings, join
+from proxy.settings.source import Node, article
+from proxy.units import FilePath
+
+FAILED: Final = object()  # stands for a value that is a finding already
+_NAMES: dict[Any, tuple[str, frozenset[str]]] = {
+    str: ("text", frozenset({"text"})),
+    int: ("an integer", frozenset({"integer"})),
+    float: ("a number", frozenset({"integer", "number"})),
+    bool: ("true or false", frozenset({"boolean"})),
+}
+
+
+@cache
+def fields(struct: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The keys of a struct, with their types resolved."""
+    return {field.encode_name: field for field in msgspec.structs.fields(struct)}
+
+
+def takes_none(kind: Any) -> bool:
+    """Whether null is a value of this type."""
+    return get_origin(kind) in {Union, UnionType} and NoneType in get_args(kind)
+
+
+class Conversion:
+    """Converts nodes, and tells what is wrong with them to one Findings."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def fail(self, node: Node, text: str) -> object:
+        """A finding at this node; returns FAILED."""
+        self._findings.add(node.place, node.key, text)
+        return FAILED
+
+    def missing(self, node: Node, name: str) -> None:
+        """A finding: a required key is not there."""
+        self._findings.add(node.place, join(node.key, name), words.missing(name))
+
+    def build(self, node: Node, struct: type[msgspec.Struct]) -> Any:
+        """A struct from a mapping, or FAILED; keys that failed have their default, and are findings."""
+        values = self.keys(node, fields(struct))
+        return self.made(struct, values) if values is not None else FAILED
+
+    def made(self, struct: type[msgspec.Struct], values: dict[str, object]) -> Any:
+        """A struct from those of `values` that are its fields, or FAILED when a required one is not among them."""
+        known = fields(struct)
+        if any(field.required and name not in values for name, field in known.items()):
+            return FAILED
+        return struct(**{field.name: values[name] for name, field in known.items() if name in values})
+
+    def keys(
+        self, node: Node, known: dict[str, msgspec.structs.FieldInfo], *, partial: bool = False, besides: frozenset[str] = frozenset()
+    ) -> dict[str, object] | None:
+        """The values of a mapping's keys that are there and right; None when it is no mapping.
+
+        `besides` are keys that somebody else reads; `partial` asks for no required key.
+        """
+        if node.kind != "mapping":
+            self.fail(node, f"expected a mapping of keys, got {article(node.kind)}")
+            return None
+        for name, entry in node.entries.items():
+            if name not in known and name not in besides:
+                text = words.answer(node.key, name, [*known, *besides])
+                self._findings.add(entry.place, join(node.key, name), text)
+        values = {name: self._field(node, field) for name, field in known.items() if name in node.entries}
+        for name, field in known.items():
+            if field.required and not partial and name not in node.entries:
+                self.missing(node, name)
+        return {name: value for name, value in values.items() if value is not FAILED}
+
+    def _field(self, node: Node, field: msgspec.structs.FieldInfo) -> object:
+        child = node.entries[field.encode_name].node
+        if child.kind == "nothing" and not field.required and not takes_none(field.type) and _is_section(field.type):
+            return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        value = self.value(child, field.type)
+        if field.required and value == "":
+            return self.fail(child, "expected text, got an empty one")
+        return value
+
+    def value(self, node: Node, kind: Any) -> Any:
+        """What the node says as a value of type `kind`, or FAILED."""
+        origin, arguments = get_origin(kind), get_args(kind)
+        if takes_none(kind):
+            inner = next(argument for argument in arguments if argument is not NoneType)
+            return None if node.kind == "nothing" else self.value(node, inner)
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return self.build(node, kind)
+        if origin is tuple:
+            return self._list(node, arguments[0])
+        if origin is dict:
+            return self._mapping(node, arguments[1])
+        if kind is Secret:
+            return self._secret(node)
+        return self._word(node, kind)
+
+    def _list(self, node: Node, kind: Any) -> Any:
+        if node.kind != "list":
+            return self.fail(node, f"expected a list such as [a, b], got {article(node.kind)}")
+        values = [self.value(item, kind) for item in node.items]
+        return tuple(value for value in values if value is not FAILED)
+
+    def _mapping(self, node: Node, kind: Any) -> Any:
+        if node.kind != "mapping":
+            return self.fail(node, f"expected a mapping of names to values, got {article(node.kind)}")
+        values = {name: self.value(entry.node, kind) for name, entry in node.entries.items()}
+        return {name: value for name, value in values.items() if value is not FAILED}
+
+    def _secret(self, node: Node) -> Any:
+        try:
+            secret = Secret.parse(plain(node)).relative_to(Path(node.place.file).parent)
+            secret.read()
+        except UnicodeError:
+            return self.fail(node, "the secret is not UTF-8 text")
+        except ValueError as exc:
+            hint = "; put it in quotes" if node.kind in {"integer", "number", "boolean", "date"} else ""
+            return self.fail(node, f"{exc}{hint}")
+        return secret
+
+    def _word(self, node: Node, kind: Any) -> Any:
+        """A value that is written as one word; {env: NAME} may stand for one that is text."""
+        if node.kind == "mapping" and set(node.entries) == {"env"} and _may_be_text(kind):
+            found = self._variable(node.entries["env"].node)
+            if found is None:
+                return FAILED
+            node = Node(node.key, node.place, "text", found)
+        if get_origin(kind) is Literal:
+            return self.choice(node, get_args(kind))
+        if hasattr(kind, "parse"):
+            try:
+                return kind.parse(plain(node))
+            except ValueError as exc:
+                return self.fail(node, str(exc))
+        return self._leaf(node, kind)
+
+    def _variable(self, node: Node) -> str | None:
+        if node.kind != "text" or not node.value:
+            self.fail(node, "expected the name of an environment variable")
+            return None
+        try:
+            found = os.environ.get(node.value, "")
+            found.encode()
+        except UnicodeError:
+            self.fail(node, f"environment variable {node.value} is not UTF-8 text")
+            return None
+        if not found:
+            self.fail(node, f"environment variable {node.value} is not set")
+        return found or None
+
+    def choice(self, node: Node, choices: tuple[object, ...]) -> Any:
+        """The one of `choices` that the node says, or FAILED."""
+        for choice in choices:
+            if type(choice) is type(node.value) and choice == node.value:
+                return choice
+        return self.fail(node, words.wrong_choice(node.key, node.value, choices) + _boolean_hint(node))
+
+    def _leaf(self, node: Node, kind: Any) -> Any:
+        base = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+        name, kinds = _NAMES[base]
+        if node.kind not in kinds:
+            return self.fail(node, f"expected {name}, got {article(node.kind)}{_quotes_hint(node, base)}")
+        if kind is FilePath:
+            return str(Path(node.place.file).parent / node.value)
+        try:
+            return msgspec.convert(node.value, kind)
+        except (msgspec.ValidationError, OverflowError) as exc:
+            said = words.later(node.key, node.value)
+            return self.fail(node, said or str(exc).replace("`", "").replace("Expected", "expected"))
+
+
+def _is_section(kind: Any) -> bool:
+    return get_origin(kind) in {tuple, dict} or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+
+
+def _may_be_text(kind: Any) -> bool:
+    base = get_args(kind)[0] if get_origin(kind) in {Annotated, Literal} else kind
+    return isinstance(base, str) or base is str or hasattr(base, "parse")
+
+
+def _boolean_hint(node: Node) -> str:
+    if node.kind != "boolean" or node.word.lower() in {"true", "false"}:
+        return ""
+    return f"; YAML reads {node.word} as the boolean {str(node.value).lower()}: put it in quotes"
+
+
+def _quotes_hint(node: Node, base: Any) -> str:
+    if base is not str or node.kind in {"list", "mapping", "nothing"}:
+        return _boolean_hint(node)
+    return _boolean_hint(node) or "; put it in quotes"
+
+
+class _Unreadable:
+    """What a date or binary value of YAML is to a type that parses: nothing it knows."""
+
+
+def plain(node: Node) -> Any:
+    """The node as plain lists, dicts and scalars."""
+    match node.kind:
+        case "list":
+            return [plain(item) for item in node.items]
+        case "mapping":
+            return {name: plain(entry.node) for name, entry in node.entries.items()}
+        case "date" | "binary value":
+            return _Unreadable()
+        case _:
+            return node.value

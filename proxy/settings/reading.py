@@ -1,0 +1,198 @@
+"""Files to Settings: reads them, brings their parts together, has every part checked.
+
+Whatever is wrong in any file is told at once; nothing is returned from a configuration with a fault.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from proxy.settings import checks
+from proxy.settings.convert import FAILED, Conversion, fields
+from proxy.settings.credentials import CredentialDraft, material_warnings, read_credentials
+from proxy.settings.listen import ListenAddress
+from proxy.settings.model import Settings, SettingsFile
+from proxy.settings.problems import Findings, Place, join
+from proxy.settings.routes import RouteDraft, check_routes, named, read_routes
+from proxy.settings.source import Entry, Node, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_FILE = 4 << 20  # bytes
+_ADDED_UP = frozenset({"routes", "credentials"})
+_OWN = frozenset({"version", "security_material"})
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def load(paths: Sequence[Path]) -> Settings:
+    """The configuration that these files make together, with the security material they name.
+
+    Raises:
+        SettingsError: all that is wrong with it, in order of files, lines and columns.
+    """
+    findings = Findings()
+    sources = _Sources(findings)
+    for path in paths:
+        sources.add(path)
+    settings = settle(sources.top(), sources.sections("routes"), sources.sections("credentials"), tuple(sources.files), findings)
+    findings.raise_if_any()
+    return settings
+
+
+def settle(top: Node, routes: list[Node], credentials: list[Node], files: tuple[str, ...], findings: Findings) -> Settings:
+    """Settings from the nodes of all files; whole only when `findings` stays empty."""
+    conversion = Conversion(findings)
+    values = conversion.keys(top, fields(SettingsFile), besides=_ADDED_UP | {"defaults"}) or {}
+    file = conversion.made(SettingsFile, values)
+    materials = read_credentials(credentials, conversion, findings)
+    drafts = read_routes(routes, top.get("defaults"), conversion)
+    check_routes(drafts, materials, findings)
+    _check_top(top, file, findings)
+    if not drafts and not findings.under(top.place.file, "routes"):
+        findings.add(top.place, "routes", "no route: a route has `prefix`, `upstream` and `credential`")
+    return Settings(
+        listeners=file.listeners,
+        admin=file.admin,
+        metrics=file.metrics,
+        drain_timeout=file.drain_timeout,
+        log=file.log,
+        egress=file.egress,
+        token_store=file.token_store,
+        routes=named(drafts),
+        credentials={alias: draft.credential for alias, draft in materials.items() if draft.credential is not None},
+        files=files,
+        warnings=tuple(_warnings(drafts, materials)),
+    )
+
+
+class _Sources:
+    """The files as nodes, in the order in which they are named."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._conversion = Conversion(findings)
+        self._tops: list[Node] = []
+        self._materials: list[Node] = []
+        self._seen: set[Path] = set()
+        self.files: list[str] = []
+
+    def add(self, path: Path) -> None:
+        """Reads one file of `--config` and the security material that it names."""
+        top = self._read(path, None)
+        if top is None:
+            return
+        self._tops.append(top)
+        listed = top.get("security_material")
+        for item in listed.items if listed is not None else ():
+            name = self._conversion.value(item, str)
+            if name is not FAILED:
+                self._add_material(path.parent / name, item)
+
+    def _add_material(self, path: Path, item: Node) -> None:
+        node = self._read(path, item)
+        if node is None:
+            return
+        for name, entry in node.entries.items():
+            if name != "credentials":
+                self._findings.add(entry.place, join(node.key, name), "a file of security material holds `credentials` alone")
+        self._materials.append(node)
+
+    def _read(self, path: Path, item: Node | None) -> Node | None:
+        file = str(path)
+        self._findings.reads(file)
+        try:
+            twice = path.resolve() in self._seen
+            self._seen.add(path.resolve())
+            data = b"" if twice else path.read_bytes()
+        except OSError as exc:
+            self._refuse(file, item, f"cannot be read: {exc.strerror}")
+            return None
+        except ValueError:
+            self._refuse(file, item, "not the name of a file")
+            return None
+        if twice or len(data) > MAX_FILE:
+            self._refuse(file, item, "the file is named twice" if twice else f"the file is over {MAX_FILE} bytes")
+            return None
+        self.files.append(file)
+        node = parse(data, file, self._findings)
+        if node is not None and node.kind != "mapping":
+            self._conversion.fail(node, "expected a mapping of keys, as in `routes: [...]`")
+            return None
+        return node
+
+    def _refuse(self, file: str, item: Node | None, text: str) -> None:
+        if item is None:
+            self._findings.add(Place(file), "", text)
+        else:
+            self._findings.add(item.place, item.key, f"{file}: {text}")
+
+    def sections(self, name: str) -> list[Node]:
+        """What all files say under `name`."""
+        nodes = (node.get(name) for node in (*self._tops, *self._materials))
+        return [node for node in nodes if node is not None]
+
+    def top(self) -> Node:
+        """The top-level keys of all files as one mapping; only one file may say each, but for lists that add up."""
+        entries: dict[str, Entry] = {}
+        for top in self._tops:
+            for name, entry in top.entries.items():
+                first = entries.setdefault(name, entry)
+                if first is not entry and name not in _ADDED_UP | _OWN:
+                    self._findings.add(entry.place, name, f"the key is said twice; first in {first.place.short}")
+        place = self._tops[0].place if self._tops else Place("")
+        return Node("", place, "mapping", entries=entries)
+
+
+def _check_top(top: Node, file: SettingsFile, findings: Findings) -> None:
+    for place, key, text in _top_faults(top, file):
+        if not findings.under(place.file, key):
+            findings.add(place, key, text)
+
+
+def _top_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
+    egress = top.nearest("egress")
+    if egress.key:
+        yield from checks.proxy_fault(egress, file.egress.proxy)
+        if file.egress.ca is not None:
+            yield from checks.file_fault(egress.nearest("ca"), file.egress.ca)
+    yield from _listener_faults(top, file)
+
+
+def _listener_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
+    heard: list[tuple[ListenAddress, str]] = []
+    for node, text, refusal in _addresses(top, file):
+        try:
+            address = ListenAddress.parse(text)
+        except ValueError as exc:
+            yield checks.fault(node, str(exc))
+            continue
+        if refusal and not address.is_local:
+            yield checks.fault(node, refusal)
+        clash = next((key for other, key in heard if address.clashes(other)), None)
+        if clash:
+            yield checks.fault(node, f"the same address as {clash}")
+        heard.append((address, node.key or "the default"))
+
+
+def _addresses(top: Node, file: SettingsFile) -> Iterator[tuple[Node, str, str]]:
+    """Node, address, and what to say when it is not loopback ("": that is allowed)."""
+    nodes = top.nearest("listeners").items
+    for index, listener in enumerate(file.listeners):
+        node = nodes[index].nearest("address") if index < len(nodes) else top
+        open_to_all = "callers off this machine are not authenticated; listen on loopback, or say allow_anonymous: true"
+        yield node, listener.address, "" if listener.allow_anonymous else open_to_all
+    own = "the admin listener stays on loopback; `metrics: {address: ...}` serves /metrics, /healthz and /readyz elsewhere"
+    yield top.nearest("admin", "address"), file.admin.address, own
+    if file.metrics is not None:
+        yield top.nearest("metrics", "address"), file.metrics.address, ""
+
+
+def _warnings(drafts: list[RouteDraft], materials: dict[str, CredentialDraft]) -> Iterator[str]:
+    used = {str(draft.values.get("credential")) for draft in drafts}
+    yield from material_warnings(materials, used)
+    for name in _PROXY_VARIABLES:
+        if any(os.environ.get(spelling) for spelling in (name, name.lower())):
+            yield f"{name} is set and ignored; a proxy for outgoing calls is `egress: {{proxy: ...}}`"

@@ -1,0 +1,101 @@
+"""Routes: defaults laid under each, nodes to Route, and what two routes may not share.
+
+`defaults` are merged before anything is read, so that their mistakes are found at their own lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from proxy.http.routing import Route
+from proxy.settings import checks, words
+from proxy.settings.convert import FAILED, Conversion, fields
+from proxy.settings.problems import Findings, quoted
+from proxy.settings.source import Entry, Node
+
+if TYPE_CHECKING:
+    from proxy.settings.credentials import CredentialDraft
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDraft:
+    """A route as far as it could be read; `route` is None when a required part of it is a finding."""
+
+    node: Node
+    values: dict[str, object]
+    route: Route | None
+
+
+def read_routes(sections: list[Node], defaults: Node | None, conversion: Conversion) -> list[RouteDraft]:
+    """The drafts of all routes, in the order in which they are written."""
+    if defaults is not None and defaults.kind != "nothing":
+        conversion.keys(defaults, fields(Route), partial=True)
+    drafts = []
+    for section in sections:
+        if section.kind not in {"list", "nothing"}:
+            conversion.fail(section, "expected a list of routes, each with `prefix`, `upstream` and `credential`")
+        drafts += [_draft(item, defaults, conversion) for item in section.items]
+    return drafts
+
+
+def _draft(item: Node, defaults: Node | None, conversion: Conversion) -> RouteDraft:
+    node = _under(item, defaults) if defaults is not None and defaults.kind == item.kind == "mapping" else item
+    values = conversion.keys(node, fields(Route)) or {}
+    route = conversion.made(Route, values)
+    return RouteDraft(node, values, None if route is FAILED else route)
+
+
+def _under(node: Node, defaults: Node) -> Node:
+    """The mapping `node` with `defaults` wherever it says nothing, at every depth."""
+    entries = dict(defaults.entries)
+    for name, entry in node.entries.items():
+        below = entries.get(name)
+        both = below is not None and below.node.kind == entry.node.kind == "mapping"
+        entries[name] = Entry(entry.place, _under(entry.node, below.node)) if both and below is not None else entry
+    return replace(node, entries=entries)
+
+
+def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraft], findings: Findings) -> None:
+    """Everything that is wrong with routes beyond the types of their keys."""
+    aliases = {alias: draft.place.short for alias, draft in credentials.items()}
+    for draft in drafts:
+        for place, key, text in checks.route_faults(draft.node, draft.values):
+            if not findings.under(place.file, key):
+                findings.add(place, key, text)
+        alias = draft.values.get("credential")
+        if isinstance(alias, str) and alias != "none" and alias not in aliases:
+            at = draft.node.nearest("credential")
+            findings.add(at.place, at.key, words.no_such_alias(alias, aliases))
+    _check_twins(drafts, findings)
+
+
+def _check_twins(drafts: list[RouteDraft], findings: Findings) -> None:
+    seen: dict[tuple[str, str], Node] = {}
+    names: dict[str, Node] = {}
+    for draft in drafts:
+        prefix, host, name = (draft.values.get(key) for key in ("prefix", "host", "name"))
+        if isinstance(prefix, str):
+            at = draft.node.nearest("prefix")
+            first = seen.setdefault((str(host or "").lower(), prefix.rstrip("/")), at)
+            if first is not at:
+                findings.add(at.place, at.key, f"duplicate prefix {quoted(prefix)}; first in {first.place.short}")
+        if isinstance(name, str) and name:
+            at = draft.node.nearest("name")
+            first = names.setdefault(name, at)
+            if first is not at:
+                findings.add(at.place, at.key, f"duplicate name {quoted(name)}; first in {first.place.short}")
+
+
+def named(drafts: list[RouteDraft]) -> tuple[Route, ...]:
+    """The finished routes; one without a name is called by its prefix, with its host where prefixes repeat."""
+    routes = [draft.route for draft in drafts if draft.route is not None]
+    prefixes = [route.prefix for route in routes if not route.name]
+    return tuple(_named(route, several=prefixes.count(route.prefix) > 1) for route in routes)
+
+
+def _named(route: Route, *, several: bool) -> Route:
+    if route.name:
+        return route
+    values = {name: getattr(route, name) for name in route.__struct_fields__}
+    return Route(**{**values, "name": f"{route.host or ''}{route.prefix}" if several else route.prefix})
