@@ -30,6 +30,9 @@ FLOORS = (
         "proxy.oauth.response",
         "proxy.oauth.lifetime",
         "proxy.oauth.expiry",
+        "proxy.oauth.quoting",
+        "proxy.oauth.refusal",
+        "proxy.oauth.recovery",
         "proxy.oauth.events",
     },
     {
@@ -41,7 +44,7 @@ FLOORS = (
         "proxy.metrics",
         "proxy.logs.*",
     },
-    {"proxy.http.upstream.*", "proxy.oauth.endpoint", "proxy.oauth.source"},
+    {"proxy.http.upstream.*", "proxy.oauth.endpoint", "proxy.oauth.faults", "proxy.oauth.source"},
     {"proxy.http.handler", "proxy.http.listener", "proxy.admin.*", "proxy.settings.*"},
     {"proxy.app", "proxy.server"},
     {"proxy.cli.*", "proxy.__main__"},
