@@ -24,6 +24,7 @@ FLOORS = (
         "proxy.http.headers",
         "proxy.http.wire",
         "proxy.http.retry",
+        "proxy.http.told",
         "proxy.oauth.exchange",
         "proxy.oauth.grants",
         "proxy.oauth.client_auth.*",
@@ -41,11 +42,20 @@ FLOORS = (
         "proxy.oauth.credential",
         "proxy.callers.*",
         "proxy.http.body",
-        "proxy.metrics",
+        "proxy.metrics.*",
         "proxy.logs.*",
     },
     {"proxy.http.upstream.*", "proxy.oauth.endpoint", "proxy.oauth.faults", "proxy.oauth.source"},
-    {"proxy.http.handler", "proxy.http.listener", "proxy.admin.*", "proxy.settings.*"},
+    {
+        "proxy.http.listener",
+        "proxy.http.handler",
+        "proxy.http.active",
+        "proxy.http.call",
+        "proxy.http.attempt",
+        "proxy.http.relay",
+        "proxy.admin.*",
+        "proxy.settings.*",
+    },
     {"proxy.app", "proxy.server"},
     {"proxy.cli.*", "proxy.__main__"},
 )
@@ -153,7 +163,7 @@ def circles(house: dict[str, Module]) -> list[str]:
 
 def impure(house: dict[str, Module]) -> list[str]:
     """What the pure floors import or call that does I/O, reads a clock or draws lots."""
-    pure = [module for module in house.values() if (floor_of(module.name) or 0) <= PURE]
+    pure = [module for module in house.values() if floor_of(module.name) in range(PURE + 1)]
     found = [(module.name, target) for module in pure for target in module.imports if target.partition(".")[0] in IMPURE_MODULES]
     called = [(module.name, f"{call}()") for module in pure for call in module.calls & IMPURE_CALLS]
     return [f"{name}: {what}" for name, what in sorted(found + called)]
