@@ -18,7 +18,7 @@ from proxy.oauth.credential import Credential, CredentialOptions
 from proxy.oauth.grants import GRANTS, Grant
 from proxy.settings import checks
 from proxy.settings.convert import FAILED, Conversion, fields
-from proxy.settings.problems import Findings, Place, join
+from proxy.settings.problems import Findings, Place, Problem, join
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,16 +127,16 @@ def material_warnings(drafts: dict[str, CredentialDraft], used: set[str]) -> Ite
     """What is no error and should be known: unused aliases, secrets that others can read."""
     for draft in drafts.values():
         if draft.alias not in used:
-            yield f"{draft.place}: {join('credentials', draft.alias)}: no route uses it"
+            yield str(Problem(draft.place, join("credentials", draft.alias), "no route uses it"))
         if text := _exposure(draft.values.get("client_secret")):
             at = draft.node.nearest("client_secret")
-            yield f"{at.place}: {at.key}: {text}"
+            yield str(Problem(at.place, at.key, text))
 
 
 def _exposure(secret: Any) -> str | None:
     match getattr(secret, "kind", None):
         case "text":
-            return "the secret stands in the file; {env: NAME} or {file: PATH} keeps it out"
+            return "the secret stands here in clear; an environment variable or a file of its own keeps it out"
         case "file" if _others_read(secret.path):
             return f"every user of this machine can read {secret.path}; chmod o-r"
         case _:

@@ -5,7 +5,7 @@ The names are a contract: add keys, rename none.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
@@ -77,9 +77,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-Workers = Annotated[int, msgspec.Meta(ge=1, le=1)]
-
-
 class SettingsFile(Options, frozen=True, kw_only=True):
     """The top level of proxy.yaml; routes, credentials and defaults are taken apart piece by piece."""
 
@@ -88,7 +85,7 @@ class SettingsFile(Options, frozen=True, kw_only=True):
     admin: Admin = Admin()
     metrics: MetricsListener | None = None
     drain_timeout: Seconds = Seconds(10)
-    workers: Workers = 1
+    workers: Literal[1] = 1
     express: Literal[False] = False
     log: Log = Log()
     egress: Egress = Egress()

@@ -1,0 +1,168 @@
+"""JSON Schemas for editors: `python -m proxy.settings.schema` writes config/schema/*.json, `--check` compares.
+
+What a key means is said in docs/configuration.md alone; types and defaults come from the models.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+
+from proxy.http.routing import Route
+from proxy.oauth.grants import GRANTS
+from proxy.secrets import Secret
+from proxy.settings.convert import fields, takes_none
+from proxy.settings.keys import credential_fields, default, default_words, inner, section
+from proxy.settings.model import SettingsFile
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "configuration.md"
+FOLDER = ROOT / "config" / "schema"
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_VARIABLE = {"$ref": "#/$defs/variable"}
+_ROUTE = {"$ref": "#/$defs/route"}  # its required keys may come from `defaults`
+_DEFS = {
+    "variable": {
+        "type": "object",
+        "description": "the text that an environment variable holds",
+        "properties": {"env": {"type": "string", "minLength": 1}},
+        "required": ["env"],
+        "additionalProperties": False,
+    }
+}
+_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+_CELLS = 4  # key, type, default, meaning
+
+Schema = dict[str, Any]
+
+
+def meanings(docs: str) -> dict[str, tuple[str, str, str]]:
+    """key -> (type, default, meaning), from the tables of docs/configuration.md."""
+    rows: dict[str, tuple[str, str, str]] = {}
+    for line in docs.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == _CELLS:
+            rows[cells[0].strip("`")] = (cells[1], cells[2].strip("`"), cells[3])
+    return rows
+
+
+def schemas(docs: str) -> dict[str, Schema]:
+    """File name -> schema, for proxy.yaml and for security material."""
+    writer = _Writer({key: meaning for key, (_, _, meaning) in meanings(docs).items()})
+    credentials = writer.credentials()
+    top = writer.mapping("", fields(SettingsFile))
+    route = {"route": {**writer.mapping("routes[]", fields(Route)), "required": []}}
+    top["properties"] |= {
+        "defaults": writer.told("defaults", dict(_ROUTE)),
+        "routes": writer.told("routes", {"type": "array", "items": {**_ROUTE, "required": ["prefix"]}}),
+        "credentials": credentials,
+    }
+    material = {"type": "object", "properties": {"credentials": credentials}, "additionalProperties": False}
+    return {
+        "proxy.schema.json": {"$schema": _DRAFT, "title": "bearerd: proxy.yaml", "$defs": {**_DEFS, **route}, **top},
+        "security-material.schema.json": {"$schema": _DRAFT, "title": "bearerd: security material", "$defs": _DEFS, **material},
+    }
+
+
+class _Writer:
+    def __init__(self, meaning: dict[str, str]) -> None:
+        self._meaning = meaning
+
+    def told(self, key: str, schema: Schema) -> Schema:
+        """The schema with what the key means."""
+        meaning = self._meaning.get(key)
+        return {"description": meaning.replace("`", ""), **schema} if meaning else schema
+
+    def mapping(self, path: str, known: dict[str, msgspec.structs.FieldInfo]) -> Schema:
+        """An object with these keys and no other."""
+        return {
+            "type": "object",
+            "properties": {name: self._field(f"{path}.{name}" if path else name, field) for name, field in known.items()},
+            "required": [name for name, field in known.items() if field.required],
+            "additionalProperties": False,
+        }
+
+    def credentials(self) -> Schema:
+        """The mapping of aliases."""
+        each = self.mapping("credentials.*", credential_fields())
+        each["properties"] = {"type": self.told("credentials.*.type", {"enum": list(GRANTS)}), **each["properties"]}
+        each["required"] = ["type", *each["required"], "client_secret"]
+        return self.told("credentials", {"type": "object", "additionalProperties": each})
+
+    def _field(self, path: str, field: msgspec.structs.FieldInfo) -> Schema:
+        kind = inner(field.type)
+        schema = self._type(path, kind)
+        if takes_none(field.type):
+            schema = {"anyOf": [schema, {"type": "null"}]}
+        if section(kind):
+            return {"description": (kind.__doc__ or "").partition("\n")[0], **schema}
+        if not field.required and kind is not Secret:
+            schema = {**schema, "default": _plain(default(field))}
+        return self.told(path, schema)
+
+    def _type(self, path: str, kind: Any) -> Schema:
+        origin, arguments = get_origin(kind), get_args(kind)
+        if section(kind):
+            return self.mapping(path, fields(kind))
+        if origin is tuple:
+            return {"type": "array", "items": self._type(f"{path}[]", arguments[0])}
+        if origin is dict:
+            return {"type": "object", "additionalProperties": self._type(path, arguments[1])}
+        return _word(kind)
+
+
+def _word(kind: Any) -> Schema:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Secret:
+        return dict(Secret.SCHEMA)
+    if hasattr(kind, "SCHEMA"):
+        return {"anyOf": [{key: value for key, value in kind.SCHEMA.items() if key != "description"}, _VARIABLE]}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is Annotated:
+        meta = arguments[1]
+        bounds = {word: getattr(meta, name) for name, word in _BOUNDS.items() if getattr(meta, name) is not None}
+        return {**_word(arguments[0]), **bounds}
+    plain = {"type": _PLAIN[kind]}
+    return {"anyOf": [plain, _VARIABLE]} if kind is str else plain
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON; a duration or size as users write it."""
+    match value:
+        case tuple() if any(isinstance(item, msgspec.Struct) for item in value):
+            return [{name: _plain(getattr(item, name)) for name in item.__struct_fields__} for item in value]
+        case tuple():
+            return list(value)
+        case bool() | str() | dict() | NoneType():
+            return value
+        case _ if type(value) in {int, float}:
+            return value
+        case _:
+            return default_words(value)
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the schemas, or with --check compares them; 1 when one is not current."""
+    stale = []
+    for name, schema in schemas(DOCS.read_text(encoding="utf-8")).items():
+        text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        file = FOLDER / name
+        if "--check" in arguments:
+            stale += [] if file.exists() and file.read_text(encoding="utf-8") == text else [name]
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+    for name in stale:
+        sys.stderr.write(f"{name} is not current; run python -m proxy.settings.schema\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
