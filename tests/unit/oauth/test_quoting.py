@@ -1,0 +1,80 @@
+"""proxy/oauth/quoting.py: nothing secret survives a quotation."""
+
+from __future__ import annotations
+
+import base64
+import json
+from string import ascii_uppercase, digits
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.oauth.client_auth import basic_blob
+from proxy.oauth.quoting import MAX_QUOTED, quoted, sent_secrets
+
+SECRET = "pä/ß w+rd=1"
+FORMS = {
+    "raw": SECRET,
+    "form": quote_plus(SECRET),
+    "form, lower case": quote_plus(SECRET).lower(),
+    "percent": quote(SECRET, safe=""),
+    "json": json.dumps(SECRET)[1:-1],
+    "basic": basic_blob("id", SECRET, encoding="form"),
+    "raw basic": basic_blob("id", SECRET, encoding="raw"),
+    "base64": base64.b64encode(SECRET.encode()).decode(),
+    "base64, unpadded": base64.b64encode(SECRET.encode()).decode().rstrip("="),
+    "base64url": base64.urlsafe_b64encode(SECRET.encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_every_form_of_the_secret_goes(form: str) -> None:
+    """However the endpoint echoes the secret, it is not quoted."""
+    assert quoted(f"bad secret '{form}' given", sent_secrets("id", SECRET)) == "bad secret '[redacted]' given"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+        "0123456789abcdef0123456789abcdef",
+        "AbCdEfGhIjKlMnOpQrStUvWxYz",
+        "a!b|c~d.e-f_0123456789+/==",
+    ],
+)
+def test_opaque_runs_go(run: str) -> None:
+    """A long run that looks like a token is not quoted, also when we did not send it."""
+    assert quoted(f"token {run} expired", ()) == "token [redacted] expired"
+
+
+@pytest.mark.parametrize(
+    "text", ["AADSTS7000215: Invalid client secret provided.", "temporarily_unavailable_for_maintenance", "unknown scope read:everything"]
+)
+def test_words_stay(text: str) -> None:
+    """What an administrator needs to read stays readable."""
+    assert quoted(text, sent_secrets("id", SECRET)) == text
+
+
+def test_control_and_foreign_characters() -> None:
+    """A quotation is one line of printable ASCII."""
+    assert quoted("a\r\nb\x1b[31m\u202eé", ()) == "a??b?[31m??"
+
+
+def test_cut_after_redaction() -> None:
+    """A secret across the cut leaves no half of itself."""
+    shown = quoted("x " * 97 + "hunter2-hunter2", ("hunter2-hunter2",))
+    assert "hunter" not in shown
+    assert len(shown) == MAX_QUOTED
+
+
+@given(
+    secret=st.text(ascii_uppercase + digits + "!/+=%&: ", min_size=1, max_size=30), before=st.text(max_size=30), after=st.text(max_size=250)
+)
+def test_no_text_quotes_the_secret(secret: str, before: str, after: str) -> None:
+    """Whatever surrounds it, the secret is gone, and the quotation is short and printable."""
+    shown = quoted(before + secret + after, sent_secrets("id", secret))
+    assert secret not in shown.replace("[redacted]", "")
+    assert len(shown) <= MAX_QUOTED
+    assert shown.isascii()

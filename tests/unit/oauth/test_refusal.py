@@ -1,0 +1,158 @@
+"""proxy/oauth/refusal.py: which error an answer is, and which key repairs it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proxy import errors
+from proxy.oauth.exchange import TokenResponse
+from proxy.oauth.response import parse_token
+
+if TYPE_CHECKING:
+    from proxy.oauth.exchange import Facts
+
+
+def refused(facts: Facts, status: int, body: object, **headers: str) -> errors.TokenError:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    said = {"content-type": "application/json; charset=utf-8", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    with pytest.raises(errors.TokenError) as caught:
+        parse_token(TokenResponse(status, said, raw), facts, client_id="id", scope=("api", "read"))
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 500])
+@pytest.mark.parametrize(
+    ("code", "kind", "key"),
+    [
+        ("invalid_client", errors.TokenInvalidClientError, "credentials.crm.client_secret"),
+        ("invalid_scope", errors.TokenInvalidScopeError, "credentials.crm.scope"),
+        ("invalid_grant", errors.TokenInvalidGrantError, "credentials.crm.client_id"),
+        ("unauthorized_client", errors.TokenUnauthorizedClientError, "credentials.crm.client_id"),
+        ("unsupported_grant_type", errors.TokenUnsupportedGrantError, "credentials.crm.type"),
+        ("temporarily_unavailable", errors.TokenServerError, None),
+        ("server_error", errors.TokenServerError, None),
+    ],
+)
+def test_declared_error_decides(facts: Facts, status: int, code: str, kind: type[errors.TokenError], key: str | None) -> None:
+    """A known error code says what it is under every status, beside a token too."""
+    error = refused(facts, status, {"error": code, "access_token": "abc"})
+    assert type(error) is kind
+    assert error.key == key
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected", "told"),
+    [
+        (301, b"", (errors.TokenRedirectError, "token_url"), "answered 301 application/json, and redirects are not followed"),
+        (302, {"access_token": "abc"}, (errors.TokenRedirectError, "token_url"), "302"),
+        (404, b"<html>", (errors.TokenEndpointNotFoundError, "token_url"), "the token endpoint answered 404 application/json"),
+        (404, {"error": "Not Found"}, (errors.TokenEndpointNotFoundError, "token_url"), "404 application/json, Not Found"),
+        (405, b"", (errors.TokenEndpointNotFoundError, "token_url"), "405"),
+        (410, b"", (errors.TokenEndpointNotFoundError, "token_url"), "410"),
+        (500, b"oops", (errors.TokenServerError, None), "500"),
+        (503, {"error": "busy"}, (errors.TokenServerError, None), "503 application/json, busy"),
+        (400, b"", (errors.TokenRefusedError, "token_url"), "400 application/json; the client_auth used was client_secret_basic"),
+        (401, b"", (errors.TokenRefusedError, "client_secret"), "401"),
+        (403, {"error": "access_denied"}, (errors.TokenRefusedError, "token_url"), "access_denied"),
+        (415, b"", (errors.TokenRefusedError, "token_request.content_type"), "it does not take a form body"),
+        (400, {"error": "invalid_target"}, (errors.TokenRefusedError, "resource"), "invalid_target"),
+        (
+            403,
+            {"error": "access_denied", "error_description": "No audience parameter"},
+            (errors.TokenRefusedError, "audience"),
+            "No audience",
+        ),
+        (400, {"error": "invalid_request", "error_description": "scope is required"}, (errors.TokenRefusedError, "scope"), "required"),
+        (200, {"error": "bad", "access_token": "abc"}, (errors.TokenRefusedError, "token_url"), "200 application/json, bad"),
+        (200, {"ok": False}, (errors.TokenRefusedError, "token_url"), "200"),
+        (400, {"error": {"code": 400, "message": "no such app"}}, (errors.TokenRefusedError, "token_url"), "error (no such app)"),
+    ],
+)
+def test_status_decides_otherwise(facts: Facts, status: int, body: object, expected: tuple[type, str | None], told: str) -> None:
+    """Without a known code the status says what it is; the facts hold status and media type."""
+    kind, key = expected
+    error = refused(facts, status, body)
+    assert type(error) is kind
+    assert error.key == (key and f"credentials.crm.{key}")
+    assert told in error.facts
+
+
+def test_html_404_is_told_as_it_is(facts: Facts) -> None:
+    """The wrong token_url: status, media type, key, and the command that checks it."""
+    error = refused(facts, 404, b"<html>", content_type="text/html; charset=utf-8")
+    assert error.detail == (
+        "token_endpoint_not_found; alias 'crm': the token endpoint answered 404 text/html; nothing was sent to the API; "
+        "check: bearerd probe crm; change credentials.crm.token_url"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [("7", 7.0), ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0), ("999999", 300.0), ("soon", None)],
+)
+def test_rate_limit(facts: Facts, value: str, wait: float | None) -> None:
+    """429 carries Retry-After, whatever the body declares."""
+    error = refused(facts, 429, {"error": "invalid_client"}, retry_after=value)
+    assert type(error) is errors.TokenRateLimitedError
+    assert error.retry_after == wait
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "The OAuth 2.0 Client supports client authentication method 'client_secret_post'",
+        "AADSTS7000218: The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+        "unsupported authentication method",
+        "token_endpoint_auth_method is client_secret_post",
+        "client_secret is missing",
+        "No client credentials found.",
+        "Missing client credentials",
+    ],
+)
+def test_method_ruled_out(facts: Facts, description: str) -> None:
+    """Where the description rules the method out, client_auth is named."""
+    error = refused(facts, 401, {"error": "invalid_client", "error_description": description})
+    assert error.key == "credentials.crm.client_auth"
+    assert "the client_auth used was client_secret_basic" in error.facts
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "",
+        "Invalid client or Invalid client credentials",
+        "client authentication failed",
+        "AADSTS7000215: Invalid client secret provided.",
+        "Client authentication failed (e.g., unknown client, no client authentication included, or unsupported authentication method).",
+        "Bad client credentials",
+        "Client not found",
+    ],
+)
+def test_secret_is_named_first(facts: Facts, description: str) -> None:
+    """Otherwise it is the secret, also where the RFC's own sentence is repeated."""
+    error = refused(replace(facts, client_auth="client_secret_post"), 401, {"error": "invalid_client", "error_description": description})
+    assert error.key == "credentials.crm.client_secret"
+    assert "the client_auth used was client_secret_post" in error.facts
+
+
+def test_invalid_scope_names_the_scope(facts: Facts) -> None:
+    """The scope that was asked stands beside the refusal."""
+    error = refused(facts, 400, {"error": "invalid_scope", "error_description": "requested scope is invalid"})
+    assert "invalid_scope (requested scope is invalid); the scope asked was api read" in error.facts
+
+
+def test_what_is_quoted_holds_no_secret(facts: Facts) -> None:
+    """An endpoint that echoes what we sent does not make us say it."""
+    echo = "got s3cr3t/+ value, s3cr3t%2F%2B+value, aWQ6czNjcjN0JTJGJTJCK3ZhbHVl and eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
+    error = refused(facts, 400, {"error": "invalid_grant", "error_description": echo})
+    assert "invalid_grant (got [redacted], [redacted], [redacted] and [redacted])" in error.facts
+
+
+def test_quotation_is_short(facts: Facts) -> None:
+    """A long description and a long code are cut to 200 bytes each."""
+    error = refused(facts, 400, {"error": "e " * 5000, "error_description": "d " * 5000}, content_type="a" * 30)
+    assert len(error.facts) < 700

@@ -1,0 +1,176 @@
+"""proxy/oauth/response.py: when an answer is a token."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from proxy import errors
+from proxy.oauth.exchange import TokenResponse
+from proxy.oauth.response import parse_token
+
+if TYPE_CHECKING:
+    from proxy.oauth.exchange import Facts
+    from proxy.oauth.token import Token
+
+GOOD = {"access_token": "abc", "token_type": "Bearer", "expires_in": 3600}
+JSON = {"content-type": "application/json"}
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["Bearer", "DPoP", "invalid_client", "api"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+MEMBERS = st.sampled_from(["access_token", "token_type", "expires_in", "scope", "error", "error_description", "ok", "refresh_token"])
+
+
+def parsed(facts: Facts, body: object, *, scope: tuple[str, ...] = ()) -> Token:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return parse_token(TokenResponse(200, JSON, raw), facts, client_id="id", scope=scope)
+
+
+def parsed_or_refused(response: TokenResponse, facts: Facts) -> Token | errors.TokenError:
+    try:
+        return parse_token(response, facts, client_id="id", scope=("api",))
+    except errors.TokenError as error:
+        return error
+
+
+def test_token(facts: Facts) -> None:
+    """A plain answer becomes a token with its times and its ready header value."""
+    token = parsed(facts, {**GOOD, "scope": "api read"}, scope=("read",))
+    assert (token.value, token.authorization, token.scope) == ("abc", b"Bearer abc", ("api", "read"))
+    assert (token.obtained_at, token.due_at, token.usable_until, token.expires_at) == (100, 3640, 3698, 3700)
+
+
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
+def test_token_type(facts: Facts, kind: str | None) -> None:
+    """Bearer in any case, or none stated."""
+    assert parsed(facts, {**GOOD, "token_type": kind}).authorization == b"Bearer abc"
+
+
+@pytest.mark.parametrize("kind", ["DPoP", "mac", "", "Bearer ", 1, ["Bearer"], True])
+def test_foreign_token_type(facts: Facts, kind: object) -> None:
+    """A type that cannot be sent as Bearer is refused."""
+    with pytest.raises(errors.TokenResponseInvalidError, match="token_type"):
+        parsed(facts, {**GOOD, "token_type": kind})
+
+
+@pytest.mark.parametrize("value", ["", None, 1, True, ["abc"], "a b", "a\r\nb", "a\x00", "ü", "a\x7f", "\u2028", "abc\n", " abc"])
+def test_unusable_access_token(facts: Facts, value: object) -> None:
+    """An empty token, or one with a character outside %x21-7E, is refused and not shown."""
+    with pytest.raises(errors.TokenResponseInvalidError, match="access_token") as caught:
+        parsed(facts, {**GOOD, "access_token": value})
+    assert "abc" not in caught.value.detail
+
+
+@pytest.mark.parametrize("value", ["00D!AQ.x", "a|b", "~!@#$%^&*()_+{}:<>?", "-._~+/=="])
+def test_real_tokens(facts: Facts, value: str) -> None:
+    """Every printable character passes; `!` and `|` are real."""
+    assert parsed(facts, {**GOOD, "access_token": value}).value == value
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "an empty body"),
+        (b"  \n", "an empty body"),
+        (b"<html>Sign in</html>", "not a JSON object"),
+        (b"access_token=abc&token_type=bearer", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b'"abc"', "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b"[" * 100_000, "not a JSON object"),
+        (b'{"expires_in": ' + b"9" * 5000 + b"}", "not a JSON object"),
+        (b"\xff\xfe\x00", "not a JSON object"),
+        (b'{"access_token": "abc"', "not a JSON object"),
+    ],
+)
+def test_no_json(facts: Facts, body: bytes, said: str) -> None:
+    """A 200 without a JSON object is 503, with what was answered instead."""
+    with pytest.raises(errors.TokenNotJSONError, match=f"answered 200 application/json.*{said}") as caught:
+        parsed(facts, body)
+    assert caught.value.key == "credentials.crm.token_url"
+    assert "Sign in" not in caught.value.detail
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"message": "welcome"}'])
+def test_json_without_a_token(facts: Facts, body: bytes) -> None:
+    """A JSON object without access_token is unusable."""
+    with pytest.raises(errors.TokenResponseInvalidError, match="no access_token"):
+        parsed(facts, body)
+
+
+def test_byte_order_mark(facts: Facts) -> None:
+    """A UTF-8 byte order mark is no part of the JSON."""
+    assert parsed(facts, b"\xef\xbb\xbf" + json.dumps(GOOD).encode()).value == "abc"
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lifetime"),
+    [(None, 300), ("60", 60), (True, 300), ("NaN", 300), (float("nan"), 300), (float("inf"), 300), (10**40, 365 * 86_400)],
+)
+def test_expires_in(facts: Facts, expires_in: object, lifetime: float) -> None:
+    """Odd lifetimes give a token with a finite one."""
+    assert parsed(facts, {**GOOD, "expires_in": expires_in}).lifetime == lifetime
+
+
+@pytest.mark.parametrize("expires_in", [0, -1, "0", "-3600"])
+def test_over_at_once(facts: Facts, expires_in: object) -> None:
+    """Zero or less is a token that is expired when it arrives."""
+    assert parsed(facts, {**GOOD, "expires_in": expires_in}).expires_at == facts.now
+
+
+@pytest.mark.parametrize(
+    ("granted", "asked"),
+    [("api read", ("read", "api")), ("api read write", ("api",)), (["api", "read"], ("api",)), (None, ("api",)), (7, ("api",)), ("", ())],
+)
+def test_scope_covers(facts: Facts, granted: object, asked: tuple[str, ...]) -> None:
+    """The stated scope covers what was asked, in any order; where none is stated it is what was asked."""
+    assert parsed(facts, {**GOOD, "scope": granted}, scope=asked).value == "abc"
+
+
+@pytest.mark.parametrize(("granted", "told"), [("chatter", "granted chatter"), ("", "granted none"), ("API", "granted API")])
+def test_scope_narrowed(facts: Facts, granted: str, told: str) -> None:
+    """Less than asked is refused, naming both and the key."""
+    with pytest.raises(errors.TokenScopeNarrowedError, match=f"asked api read; {told}") as caught:
+        parsed(facts, {**GOOD, "scope": granted}, scope=("api", "read"))
+    assert caught.value.key == "credentials.crm.scope"
+
+
+def test_scope_narrowing_accepted(facts: Facts) -> None:
+    """`scope_narrowing: accept` takes what is granted."""
+    assert parsed(replace(facts, scope_narrowing="accept"), {**GOOD, "scope": "chatter"}, scope=("api",)).scope == ("chatter",)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # facts are a frozen value
+@given(body=st.dictionaries(MEMBERS, VALUES), status=st.integers(min_value=100, max_value=599))
+def test_any_object(facts: Facts, body: dict[str, object], status: int) -> None:
+    """Any JSON object under any status is a clean token or a TokenError."""
+    outcome = parsed_or_refused(TokenResponse(status, JSON, json.dumps(body).encode()), facts)
+    if isinstance(outcome, errors.TokenError):
+        assert outcome.detail.isascii()
+        assert facts.client_secret not in outcome.detail
+    else:
+        assert all("!" <= character <= "~" for character in outcome.value)
+        assert outcome.value
+        assert outcome.due_at <= outcome.usable_until <= outcome.expires_at
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # facts are a frozen value
+@given(body=st.binary(max_size=200), status=st.sampled_from([200, 302, 400, 401, 404, 415, 429, 500]), kind=st.text(max_size=20))
+def test_any_bytes(facts: Facts, body: bytes, status: int, kind: str) -> None:
+    """Any bytes under any status and content type end in a TokenError that is one line of ASCII."""
+    with pytest.raises(errors.TokenError) as caught:
+        parse_token(TokenResponse(status, {"content-type": kind, "retry-after": kind}, body), facts, client_id="id", scope=())
+    assert caught.value.detail.isascii()
+    assert caught.value.detail.isprintable()

@@ -1,0 +1,80 @@
+"""proxy/oauth/store.py: tokens until they expire."""
+
+from __future__ import annotations
+
+from proxy.oauth.store import TokenStore
+from proxy.oauth.token import Token, TokenKey
+
+KEY = TokenKey("f")
+
+
+class Clock:
+    """Monotonic seconds that stand still until they are set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def token(value: str = "t", expires_at: float = 10.0) -> Token:
+    return Token(value=value, obtained_at=0, expires_at=expires_at, due_at=8, usable_until=9)
+
+
+def test_kept_until_expiry() -> None:
+    """A token is there until its expiry and not a moment longer."""
+    clock = Clock()
+    store = TokenStore(max_tokens=2, clock=clock)
+    kept = token()
+    store.put(KEY, kept)
+    clock.now = 9.999
+    assert store.get(KEY) is kept
+    clock.now = 10.0
+    assert store.get(KEY) is None
+
+
+def test_discard_compares_identity() -> None:
+    """A discard of an older token keeps the newer one, also where both have the same value."""
+    store = TokenStore(max_tokens=2, clock=Clock())
+    older, newer = token(), token()
+    store.put(KEY, older)
+    store.put(KEY, newer)
+    assert not store.discard(KEY, older)
+    assert store.get(KEY) is newer
+    assert store.discard(KEY, newer)
+    assert store.get(KEY) is None
+    assert not store.discard(KEY, newer)
+
+
+def test_discard_of_an_expired_token() -> None:
+    """An expired token is gone already, and its discard is no error."""
+    clock = Clock()
+    store = TokenStore(max_tokens=2, clock=clock)
+    old = token()
+    store.put(KEY, old)
+    clock.now = 11
+    assert not store.discard(KEY, old)
+
+
+def test_expired_token_is_not_kept() -> None:
+    """An expired token takes no place, and ends the earlier one's."""
+    clock = Clock()
+    clock.now = 5
+    store = TokenStore(max_tokens=2, clock=clock)
+    store.put(KEY, token())
+    store.put(KEY, token(expires_at=5))
+    assert store.get(KEY) is None
+
+
+def test_bounded() -> None:
+    """Over max_tokens the least recently used token goes."""
+    store = TokenStore(max_tokens=2, clock=Clock())
+    first, second, third = TokenKey("f", "1"), TokenKey("f", "2"), TokenKey("f", "3")
+    store.put(first, token("1"))
+    store.put(second, token("2"))
+    store.get(first)
+    store.put(third, token("3"))
+    assert store.get(second) is None
+    assert store.get(first) is not None
+    assert store.get(third) is not None
