@@ -25,6 +25,7 @@ FLOORS = (
         "proxy.http.wire",
         "proxy.http.retry",
         "proxy.http.told",
+        "proxy.http.response",
         "proxy.oauth.exchange",
         "proxy.oauth.grants",
         "proxy.oauth.client_auth.*",
@@ -47,7 +48,9 @@ FLOORS = (
     },
     {"proxy.http.upstream.*", "proxy.oauth.endpoint", "proxy.oauth.faults", "proxy.oauth.source"},
     {
+        "proxy.http.cutter",
         "proxy.http.listener",
+        "proxy.http.obtain",
         "proxy.http.handler",
         "proxy.http.active",
         "proxy.http.call",

@@ -1,0 +1,185 @@
+"""One attempt: the request onto a connection, until a final response head comes back or a failure does.
+
+Whatever happens, the connection is back in its pool or ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from proxy.errors import (
+    BodyTimeoutError,
+    ProxyError,
+    UpstreamClosedError,
+    UpstreamConnectTimeoutError,
+    UpstreamDNSError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from proxy.http.headers import encode_head, for_client, for_upstream
+from proxy.http.retry import IDEMPOTENT
+
+if TYPE_CHECKING:
+    from proxy.http.active import ActiveRoute
+    from proxy.http.call import Call
+    from proxy.http.retry import Failure
+    from proxy.http.upstream import Connection, ConnectionPool
+    from proxy.http.wire import ResponseHead
+    from proxy.oauth.token import Token
+
+DRAINABLE = 64 << 10  # bytes of an unwanted answer that are read to keep its connection
+
+
+class AttemptFailedError(Exception):
+    """No response head; `failure` is what the retry policy knows it by."""
+
+    def __init__(self, error: ProxyError, failure: Failure) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.failure = failure
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """A final response head on a connection that still holds its body, and the request's sender if it still runs."""
+
+    head: ResponseHead
+    connection: Connection
+    pool: ConnectionPool
+    sender: asyncio.Task[None] | None
+
+    async def close(self) -> bool:
+        """The exchange ends here: relayed whole, or cut; whether the request was sent whole."""
+        whole = self.sender is None or (self.sender.done() and not self.sender.cancelled() and self.sender.exception() is None)
+        if not whole:
+            self.connection.abort()
+        await _stop(self.sender)
+        self.pool.release(self.connection)
+        return whole
+
+    async def dispose(self) -> None:
+        """Nobody wants the body: what is already here is dropped, and the connection kept if that was all."""
+        read = 0
+        while not self.connection.finished() and read < DRAINABLE:
+            try:
+                async with asyncio.timeout(0.05):
+                    read += len(await self.connection.read())
+            except Exception:  # noqa: BLE001  # however it fails, the connection is not kept
+                self.connection.abort()
+                break
+        await self.close()
+
+
+async def attempt(call: Call, active: ActiveRoute, token: Token | None, *, fresh: bool) -> Answer:
+    """The answer to one send of the request.
+
+    Raises:
+        AttemptFailedError: there was no response head.
+        ProxyError: the caller's body failed; nothing is sent again.
+        ConnectionError: the caller left.
+    """
+    try:
+        connection = await active.pool.acquire(idempotent=call.method in IDEMPOTENT, fresh=fresh)
+    except ProxyError as exc:
+        connects = isinstance(exc, UpstreamConnectTimeoutError | UpstreamUnreachableError | UpstreamDNSError)
+        raise AttemptFailedError(exc, "connect" if connects else "other") from exc
+    sender: asyncio.Task[None] | None = None
+    try:
+        connection.begin(call.head.method)
+        authorization = token.authorization if token else None
+        headers = for_upstream(call.head.headers, active.headers, call.caller, call.body.framing, authorization)
+        connection.write(encode_head(call.request_line, headers))
+        call.continue_expected()
+        sender = await _start_body(call, connection)
+        head = await _final_head(call, active, connection, sender)
+    except BaseException as exc:
+        connection.abort()
+        await _stop(sender)
+        active.pool.release(connection)
+        if isinstance(exc, ProxyError):
+            raise _explained(exc, connection, sender) from exc
+        raise
+    return Answer(head, connection, active.pool, sender)
+
+
+async def _start_body(call: Call, connection: Connection) -> asyncio.Task[None] | None:
+    """Sends the body: at once where it is all here, else beside the wait for the answer."""
+    if call.body.empty:
+        return None
+    if call.body.ready():
+        await _send_body(call, connection)
+        return None
+    return asyncio.create_task(_send_or_abort(call, connection))
+
+
+async def _send_or_abort(call: Call, connection: Connection) -> None:
+    try:
+        await _send_body(call, connection)
+    except BaseException:
+        connection.abort()  # without a last chunk: what the upstream has is visibly cut
+        raise
+
+
+async def _send_body(call: Call, connection: Connection) -> None:
+    chunked = call.body.framing.kind == "chunked"
+    try:
+        async for piece in call.body.pieces():
+            connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+            await connection.drain()
+    except TimeoutError as exc:
+        raise BodyTimeoutError("no byte of the request body came within timeout.idle") from exc
+    if chunked:
+        connection.write(b"0\r\n\r\n")
+
+
+async def _final_head(call: Call, active: ActiveRoute, connection: Connection, sender: asyncio.Task[None] | None) -> ResponseHead:
+    """The final head; interim ones are passed on. `timeout.response` runs from the end of the request's body."""
+    loop = asyncio.get_running_loop()
+    limit = active.route.timeout.response
+    try:
+        async with asyncio.timeout(None if sender else limit) as timer:
+
+            def sent(_task: object) -> None:
+                timer.reschedule(loop.time() + limit)
+
+            if sender is not None:
+                sender.add_done_callback(sent)
+            try:
+                while (head := await connection.head()).status < 200:  # noqa: PLR2004  # RFC 9110 §15.2
+                    await _pass_interim(call, head)
+            finally:
+                if sender is not None:
+                    sender.remove_done_callback(sent)
+    except TimeoutError as exc:
+        raise UpstreamTimeoutError("no response head within timeout.response", key=f"routes.{active.route.name}.timeout.response") from exc
+    return head
+
+
+async def _pass_interim(call: Call, head: ResponseHead) -> None:
+    """102, 103 and the like go to HTTP/1.1 callers; 100 was answered here already."""
+    if head.status == 100 or not call.head.minor:  # noqa: PLR2004  # Continue
+        return
+    call.client.write(encode_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), for_client(head.headers)))
+    await call.client.drain()
+
+
+def _explained(exc: ProxyError, connection: Connection, sender: asyncio.Task[None] | None) -> Exception:
+    """What really failed: the caller's body before the upstream's connection."""
+    failed = sender.exception() if sender is not None and sender.done() and not sender.cancelled() else None
+    if failed is not None and not isinstance(failed, UpstreamClosedError):
+        return failed if isinstance(failed, Exception) else exc
+    if not isinstance(exc, UpstreamClosedError):
+        return AttemptFailedError(exc, "other") if exc.origin == "upstream" else exc
+    stale = connection.used > 1 and not connection.answered
+    return AttemptFailedError(exc, "closed_reused" if stale else "closed")
+
+
+async def _stop(task: asyncio.Task[None] | None) -> None:
+    if task is None:
+        return
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()  # looked at, so that it is not reported as forgotten

@@ -1,0 +1,145 @@
+"""One request on its way: what came, what was done for it, and what will be told of it.
+
+The walk writes here; metrics, access line and Proxy-Status read it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from proxy.errors import ExpectationFailedError
+from proxy.http.headers import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.http.active import ActiveRoute
+    from proxy.http.body import RequestBody
+    from proxy.http.listener import ClientProtocol, Incoming
+    from proxy.http.wire import RequestHead
+    from proxy.oauth.token import Token
+
+CLIENT_LEFT = 499  # what is counted when the caller left before an answer began
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class Call:
+    """A request and its record; times are monotonic seconds."""
+
+    __slots__ = (
+        "_new_id",
+        "_request_id",
+        "active",
+        "body",
+        "bytes_out",
+        "client",
+        "code",
+        "continued",
+        "details",
+        "entered",
+        "expects",
+        "head",
+        "host",
+        "idempotency_key",
+        "incoming",
+        "method",
+        "path",
+        "refused_token",
+        "request_line",
+        "retry_reason",
+        "sends",
+        "started",
+        "status",
+        "token",
+        "token_word",
+        "upstream_status",
+    )
+
+    active: ActiveRoute  # these two from `enter` on
+    body: RequestBody
+
+    def __init__(self, incoming: Incoming, head: RequestHead, *, started: float, new_id: Callable[[], str]) -> None:
+        self.incoming = incoming
+        self.entered = False
+        self.client: ClientProtocol = incoming.client
+        self.head = head
+        self.started = started
+        self._new_id = new_id
+        self._request_id = ""
+        self.method = head.method.decode("ascii")
+        self.host = b""
+        self.expects = b""
+        self.idempotency_key = False
+        for name, value in head.headers:
+            match name.lower():
+                case b"host":
+                    self.host = value
+                case b"expect":
+                    self.expects = value.lower()
+                case b"idempotency-key":
+                    self.idempotency_key = True
+                case b"x-request-id":
+                    self._request_id = value.decode("ascii") if _REQUEST_ID.fullmatch(value) else ""
+                case _:
+                    pass
+        self.path = head.target.partition(b"?")[0]
+        self.request_line = b""
+        self.continued = False
+        self.token: Token | None = None
+        self.refused_token: Token | None = None  # the one that a replay replaced
+        self.token_word: str | None = None
+        self.retry_reason: str | None = None
+        self.details: str | None = None
+        self.sends = 0
+        self.status = CLIENT_LEFT
+        self.code: str | None = None
+        self.upstream_status: int | None = None
+        self.bytes_out = 0
+
+    @property
+    def request_id(self) -> str:
+        """The caller's X-Request-Id, or one of ours, made when first asked for."""
+        if not self._request_id:
+            self._request_id = self._new_id()
+        return self._request_id
+
+    @property
+    def route_name(self) -> str:
+        """The route's name; "" where none took the request."""
+        return self.active.route.name if self.entered else ""
+
+    @property
+    def alias(self) -> str | None:
+        """The credential's alias, if the route has one."""
+        return self.active.token.alias if self.entered and self.active.token else None
+
+    def enter(self, active: ActiveRoute, body: RequestBody) -> None:
+        """A route took the request."""
+        self.active, self.body, self.entered = active, body, True
+        active.metrics.started()
+
+    def received_whole(self) -> bool:
+        """Whether every byte of the request has arrived, so that another may follow."""
+        return self.incoming.content.is_eof()
+
+    @property
+    def caller(self) -> Caller:
+        """Where the request came from."""
+        peer = self.client.peername
+        return Caller("http", self.host, str(peer[0]) if isinstance(peer, tuple) else "unix")
+
+    def check_expectation(self) -> None:
+        """Refuse what cannot be met.
+
+        Raises:
+            ExpectationFailedError: Expect says something other than 100-continue (RFC 9110 §10.1.1).
+        """
+        if self.expects and self.expects != b"100-continue" and self.head.minor:
+            raise ExpectationFailedError("Expect knows only 100-continue")
+
+    def continue_expected(self) -> None:
+        """Tell a waiting caller to send its body, once: a token and a connection are at hand."""
+        if self.expects and self.head.minor and not self.continued and not self.body.ready():
+            self.continued = True
+            self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")

@@ -1,0 +1,153 @@
+"""The walk of one request, written once, top to bottom.
+
+No valid token, nothing goes upstream; every ProxyError becomes an answer here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from proxy.errors import DeadlineExceededError, InternalError, ProxyError
+from proxy.http import told
+from proxy.http.body import RequestBody
+from proxy.http.call import CLIENT_LEFT, Call
+from proxy.http.headers import replace_query
+from proxy.http.listener import Answered
+from proxy.http.obtain import Obtain
+from proxy.http.relay import relay
+from proxy.http.retry import IDEMPOTENT
+from proxy.http.routing import split_target, upstream_path
+from proxy.logs import Access
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+
+    from proxy.http.active import ActiveRoute
+    from proxy.http.listener import ClientProtocol, Incoming
+    from proxy.http.obtain import World
+    from proxy.http.routing import RouteTable
+    from proxy.logs import Logs
+    from proxy.metrics import Metrics
+
+
+class Handler:
+    """Serves every request of every listener; `routes` holds an ActiveRoute for each route's name."""
+
+    def __init__(self, table: RouteTable, routes: Mapping[str, ActiveRoute], *, metrics: Metrics, logs: Logs, world: World) -> None:
+        self._table = table
+        self._routes = routes
+        self._unmatched = metrics.route("")
+        self._logs = logs
+        self._world = world
+
+    async def __call__(self, request: Incoming) -> web.StreamResponse:
+        """Answer one request, whatever happens."""
+        if request.head is None:
+            raise InternalError("a request without a head")
+        call = Call(request, request.head, started=self._world.clock(), new_id=self._world.new_id)
+        keep_alive = False
+        try:
+            keep_alive = await self._walk(call)
+        except ProxyError as exc:
+            keep_alive = self._answer(call, exc)
+        except ConnectionError:
+            call.code = "client_left"
+        except asyncio.CancelledError:
+            call.code = "client_left"
+            raise
+        except Exception as exc:  # noqa: BLE001  # a fault of ours costs this request, never the process
+            self._logs.event("error", "internal_error", request_id=call.request_id, exc_info=exc)
+            self._answer(call, InternalError("see the log"))
+        finally:
+            self._finish(call)
+        return Answered.of(keep_alive=keep_alive)
+
+    def refuse(self, client: ClientProtocol, error: ProxyError) -> None:
+        """Answer what was no request: a doubtful, late or oversized head."""
+        request_id = self._world.new_id()
+        self._unmatched.started()
+        self._unmatched.finished("", error.status, 0.0)
+        self._logs.failed(error, request_id=request_id)
+        if client.transport is not None:
+            client.write(told.problem(error, request_id=request_id, minor=1, close=True, head_only=False))
+
+    async def _walk(self, call: Call) -> bool:
+        path, query = split_target(call.head.target, call.host)
+        active = self._routes[self._table.match(call.host, call.method, path).name]
+        call.enter(active, self._body(call, active))
+        call.check_expectation()
+        target = upstream_path(active.route, path)
+        query = replace_query(query or b"", active.route.inject) or query
+        call.request_line = b"%b %b HTTP/1.1" % (call.head.method, target if query is None else target + b"?" + query)
+        with active.slot():
+            active.budget.deposit()
+            try:
+                async with asyncio.timeout(active.route.timeout.total):
+                    answer = await Obtain(call, active, self._world, self._logs).answer()
+            except TimeoutError as exc:
+                key = f"routes.{active.route.name}.timeout.total"
+                raise DeadlineExceededError("no answer within timeout.total", key=key, alias=call.alias) from exc
+            return await relay(call, answer)
+
+    def _body(self, call: Call, active: ActiveRoute) -> RequestBody:
+        route = active.route
+        harmless = call.method in IDEMPOTENT or call.idempotency_key or route.retry.methods == "all"
+        replays = active.token is not None and (route.unauthorized == "replay" or (route.unauthorized == "replay_idempotent" and harmless))
+        retries = harmless and route.retry.attempts > 1
+        return RequestBody(
+            call.incoming.content,
+            call.head.framing,
+            options=route.replay,
+            budget=active.memory,
+            keep=replays or retries,
+            idle=route.timeout.idle,
+        )
+
+    def _answer(self, call: Call, error: ProxyError) -> bool:
+        """A ProxyError to the caller: problem+json, or a cut where an answer has begun; whether the connection stays."""
+        call.code = error.code
+        self._logs.failed(error, route=call.route_name, alias=error.alias or call.alias, request_id=call.request_id, sends=call.sends)
+        if call.client.begun:
+            call.client.cut()
+            return False
+        call.status = error.status
+        keep_alive = call.incoming.keep_alive and not call.client.closing and call.received_whole()
+        answer = told.problem(
+            error, request_id=call.request_id, minor=call.head.minor, close=not keep_alive, head_only=call.method == "HEAD"
+        )
+        try:
+            call.client.write(answer)
+        except ConnectionError:
+            call.status = CLIENT_LEFT
+            return False
+        return keep_alive
+
+    def _finish(self, call: Call) -> None:
+        seconds = self._world.clock() - call.started
+        metrics = call.active.metrics if call.entered else self._unmatched
+        if not call.entered:
+            metrics.started()
+        else:
+            call.body.release()
+        metrics.finished(call.method, call.status, seconds)
+        self._logs.access(
+            Access(
+                request_id=call.request_id,
+                client=call.caller.address,
+                method=call.method,
+                path=call.path.decode("latin-1"),
+                route=call.route_name,
+                status=call.status,
+                seconds=seconds,
+                bytes_in=call.body.received if call.entered else 0,
+                bytes_out=call.bytes_out,
+                attempts=call.sends,
+                upstream_status=call.upstream_status,
+                alias=call.alias,
+                code=call.code,
+                token=call.token_word,
+            )
+        )

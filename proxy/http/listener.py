@@ -1,0 +1,207 @@
+"""aiohttp's server, made fit for a proxy: strict heads, a parser per message, limits in time and size, half-closed clients.
+
+Any doubt about framing ends the connection, and none of the doubtful bytes are forwarded.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_request import BaseRequest
+
+from proxy.errors import HeadTimeoutError, ProxyError, RequestMalformedError
+from proxy.http.cutter import Limits, RefusedError, RequestCutter
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+    from proxy.http.wire import RequestHead
+
+_LINGER_0 = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
+HALF_CLOSED_PROBE = 1.0  # seconds between two looks at a client that closed its sending side
+
+
+class Incoming(BaseRequest):
+    """A request with its head as it came; None only where the head was refused."""
+
+    ATTRS = BaseRequest.ATTRS | frozenset({"head"})
+    head: RequestHead | None = None
+
+    @property
+    def client(self) -> ClientProtocol:
+        """The connection it came on."""
+        return cast("ClientProtocol", self._protocol)
+
+
+class Answered:
+    """What aiohttp takes for a response whose bytes have been written already."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+
+    async def prepare(self, _request: BaseRequest) -> None:
+        """Nothing is left to do."""
+
+    async def write_eof(self) -> None:
+        """Nothing is left to do."""
+
+    @staticmethod
+    def of(*, keep_alive: bool) -> web.StreamResponse:
+        """An Answered in the type that aiohttp's handlers return."""
+        return cast("web.StreamResponse", Answered(keep_alive=keep_alive))
+
+
+class ClientProtocol(RequestHandler):
+    """One caller's connection."""
+
+    __slots__ = ("_probe", "_retired", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
+
+    def __init__(
+        self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[ClientProtocol, ProxyError], None]
+    ) -> None:
+        super().__init__(manager, loop=loop, keepalive_timeout=limits.idle_timeout, access_log=cast("Any", None), auto_decompress=False)
+        self.cutter = RequestCutter(self, self, loop, limits)
+        self._parser = cast("Any", self.cutter)
+        self.refuse = refuse
+        self.begun = False  # a byte of the final response was written
+        self.half_closed = False
+        self._written = 0
+        self._written_at_probe = 0
+        self._probe: asyncio.TimerHandle | None = None
+        self._retired = False
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection ends after this answer."""
+        return self.half_closed or self._retired
+
+    def retire(self) -> None:
+        """Close now if idle, else after the answer in progress; its body is still received."""
+        self._retired = True
+        if not self._request_in_progress and not self._messages and self.transport is not None:
+            self.transport.close()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the caller.
+
+        Raises:
+            ConnectionResetError: the caller left.
+        """
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client left")
+        self._written += len(data)
+        transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the caller takes more.
+
+        Raises:
+            ConnectionError: the caller left.
+        """
+        if self._paused or self.transport is None:
+            await self._drain_helper()
+
+    def cut(self) -> None:
+        """End the connection so that the caller sees an answer cut short: a reset, not an end."""
+        transport = self.transport
+        if transport is None:
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+        transport.abort()
+
+    def hold_reading(self, *, hold: bool) -> None:
+        """Pause or resume reading because of requests that came before their turn."""
+        if hold and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+        elif not hold and self._buffer_paused:
+            self._resume_reading_for_buffer()
+
+    def head_timed_out(self) -> None:
+        """The head did not arrive in time: 408 and close."""
+        error = HeadTimeoutError("the request head did not arrive in time", key="listeners[].head_timeout")
+        self.cutter.stop()
+        self._messages.append((_ErrInfo(status=408, exc=RefusedError(error), message=error.facts), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        result = await super().finish_response(request, resp, start_time)
+        self.begun = False
+        if resp.keep_alive and self.cutter.answered():
+            self.data_received(b"")
+        return result
+
+    def handle_error(
+        self,
+        request: BaseRequest,  # noqa: ARG002  # aiohttp's signature
+        status: int = 500,  # noqa: ARG002
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        """A problem+json answer instead of aiohttp's text."""
+        error = exc.error if isinstance(exc, RefusedError) else RequestMalformedError("the request is not valid HTTP/1.1")
+        self.refuse(self, error)
+        return Answered.of(keep_alive=False)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp returns None and so closes; asyncio takes a bool
+        """A client may close its sending side and still wait for its answer (RFC 9112 §9.6)."""
+        self.half_closed = True
+        if not self.cutter.end():
+            return False
+        self._watch()
+        return True
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._probe is not None:
+            self._probe.cancel()
+        self.cutter.stop()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        self._written_at_probe = self._written
+        self._probe = self._loop.call_later(HALF_CLOSED_PROBE, self._look)
+
+    def _look(self) -> None:
+        """Is the half-closed client still there? One that left answers any byte with a reset."""
+        transport, head = self.transport, self.cutter.head
+        if transport is None:
+            return
+        if not self.begun and head is not None and head.minor:
+            transport.write(b"HTTP/1.1 102 Processing\r\n\r\n")  # RFC 9110 §15.2: any HTTP/1.1 client skips it
+        elif self.begun and self._written == self._written_at_probe and not self._paused:
+            transport.abort()  # an answer that stands still to a client that sends nothing more
+            return
+        self._watch()
+
+
+class ClientServer(web.Server):
+    """Makes a ClientProtocol for each connection and an Incoming for each request."""
+
+    def __init__(
+        self,
+        walk: Callable[[Incoming], Awaitable[web.StreamResponse]],
+        limits: Limits,
+        refuse: Callable[[ClientProtocol, ProxyError], None],
+    ) -> None:
+        super().__init__(cast("Any", walk), request_factory=self._incoming, handler_cancellation=True)
+        self._limits = limits
+        self._refuse = refuse
+
+    def __call__(self) -> ClientProtocol:
+        return ClientProtocol(self, loop=self._loop, limits=self._limits, refuse=self._refuse)
+
+    def _incoming(self, message: Any, payload: Any, protocol: RequestHandler, writer: Any, task: Any) -> Incoming:
+        request = Incoming(message, payload, protocol, writer, task, self._loop)
+        request.head = cast("ClientProtocol", protocol).cutter.head
+        return request

@@ -1,0 +1,258 @@
+"""Attempts until there is an answer to relay: send, judge, and perhaps wait, replace the token, send again.
+
+The policy decides; here is who waits, discards and sends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from proxy.errors import ProxyError
+from proxy.http import told
+from proxy.http.attempt import Answer, AttemptFailedError, attempt
+from proxy.http.retry import Attempt, Challenge, Relay, Retry, parse_retry_after, read_challenge
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from proxy.http.active import ActiveRoute
+    from proxy.http.call import Call
+    from proxy.http.retry import Failure
+    from proxy.http.routing import ExpiredWhen
+    from proxy.logs import Logs
+    from proxy.oauth.token import Token
+
+FORBIDDEN = 403
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the walk takes from outside itself: clocks, chance, sleep, names for requests."""
+
+    clock: Callable[[], float]  # monotonic seconds
+    epoch: Callable[[], float]
+    chance: Callable[[], float]  # 0 to 1
+    sleep: Callable[[float], Awaitable[None]]
+    new_id: Callable[[], str]
+
+
+class Obtain:
+    """The 401 engine and the retries of one call."""
+
+    def __init__(self, call: Call, active: ActiveRoute, world: World, logs: Logs) -> None:
+        self._call = call
+        self._active = active
+        self._world = world
+        self._logs = logs
+        self._counted = 0  # sends that count as attempts
+        self._replaced_ms: float | None = None
+
+    async def answer(self) -> Answer:
+        """The answer to relay; `call.details` says what was done for it, or why nothing was.
+
+        Raises:
+            ProxyError: no token, or no answer.
+            ConnectionError: the caller left.
+        """
+        fresh = False
+        free = False
+        while True:
+            token = self._call.token = await self._token()
+            self._call.sends += 1
+            self._counted += not free
+            outcome = await self._send(token, fresh=fresh)
+            if isinstance(outcome, Answer) and not await self._has_failed(outcome):
+                self._healed()
+                return outcome
+            decision = self._active.policy.decide(await self._facts(outcome, token))
+            if isinstance(decision, Relay):
+                return await self._pass_on(decision, outcome, token)
+            if decision.new_token and token is not None and isinstance(outcome, Answer) and not await self._replace(token):
+                return outcome
+            await self._before_retry(decision, outcome)
+            fresh, free = decision.reason == "stale_connection", decision.free
+
+    async def _token(self) -> Token | None:
+        source = self._active.token
+        if source is None:
+            return None
+        token = source.source.peek(source.key, self._world.clock()) if self._call.body.replayable else None
+        if token is not None:
+            self._call.token_word = self._call.token_word or "cached"
+            return token
+        self._call.token_word = self._call.token_word or "fetched"
+        return await source.source.token(source.key, replayable=self._call.body.replayable)
+
+    async def _send(self, token: Token | None, *, fresh: bool) -> Answer | AttemptFailedError:
+        began = self._world.clock()
+        try:
+            answer = await attempt(self._call, self._active, token, fresh=fresh)
+        except AttemptFailedError as exc:
+            return exc
+        self._active.metrics.upstream(self._world.clock() - began)
+        self._call.upstream_status = answer.head.status
+        return answer
+
+    async def _has_failed(self, answer: Answer) -> bool:
+        status = answer.head.status
+        expired_when = self._active.route.expired_when
+        return status >= 400 or (status in expired_when.status and await _expired(answer, expired_when))  # noqa: PLR2004  # RFC 9110 §15.5
+
+    async def _facts(self, outcome: Answer | AttemptFailedError, token: Token | None) -> Attempt:
+        call, active, now = self._call, self._active, self._world.clock()
+        failure: Failure | None = None
+        status, expired, challenge, waited = 0, False, Challenge("none"), None
+        if isinstance(outcome, AttemptFailedError):
+            failure = outcome.failure
+        else:
+            status = outcome.head.status
+            expired = status in active.route.expired_when.status and await _expired(outcome, active.route.expired_when)
+            challenge = read_challenge(outcome.head)
+            waited = parse_retry_after(outcome.head.values(b"retry-after"), self._world.epoch())
+        source = active.token
+        newer = source.source.peek(source.key, now) if source and expired else None
+        return Attempt(
+            method=call.method,
+            status=status,
+            failure=failure,
+            expired=expired,
+            challenge=challenge,
+            has_token=token is not None,
+            fresh_token=token is not None and token.obtained_at >= call.started,
+            newer_token=newer is not None and newer is not token,
+            in_cooldown=now < active.refused_until,
+            token_replayed=call.refused_token is not None,
+            idempotency_key=call.idempotency_key,
+            replayable=call.body.replayable,
+            sends=self._counted,
+            waited=waited,
+            left=call.started + active.route.timeout.total - now,
+            budget=active.budget.covers_one(),
+            fraction=self._world.chance(),
+        )
+
+    async def _before_retry(self, decision: Retry, outcome: Answer | AttemptFailedError) -> None:
+        self._active.metrics.retried(decision.reason)
+        if isinstance(outcome, Answer):
+            await outcome.dispose()
+        if decision.free:
+            return
+        self._active.budget.take()
+        self._call.retry_reason = decision.reason
+        self._logs.event(
+            "info",
+            "retrying",
+            route=self._active.route.name,
+            alias=self._alias,
+            request_id=self._call.request_id,
+            reason=decision.reason,
+            wait_ms=round(decision.wait * 1000),
+        )
+        await self._world.sleep(decision.wait)
+
+    async def _replace(self, refused: Token) -> bool:
+        """Discard the refused token and have a new one; where that fails, the answer goes back with the reason."""
+        error = await self._renew(refused)
+        if error is None:
+            self._call.refused_token, self._call.token_word = refused, "replaced"
+            return True
+        self._tell("refetch_failed", told.refetch_failed(error))
+        return False
+
+    async def _renew(self, refused: Token) -> ProxyError | None:
+        source = self._active.token
+        if source is None:
+            return None
+        began = self._world.clock()
+        source.source.discard(source.key, refused, "refused")
+        try:
+            await source.source.token(source.key)
+        except ProxyError as exc:
+            return exc
+        self._replaced_ms = (self._world.clock() - began) * 1000
+        return None
+
+    def _healed(self) -> None:
+        """Say what was done for an answer that is good now."""
+        call = self._call
+        if call.refused_token is not None:
+            age = call.token.obtained_at - call.refused_token.obtained_at if call.token else 0.0
+            call.details = told.healed(age=max(0.0, age), fetch_ms=self._replaced_ms or 0.0)
+            call.code = "token_replaced"
+            self._active.metrics.unauthorized("healed")
+            self._log("info", "token_replaced", call.details, None)
+        elif call.retry_reason is not None:
+            call.details, call.code = told.retried(reason=call.retry_reason, sends=call.sends), "retried"
+
+    async def _pass_on(self, decision: Relay, outcome: Answer | AttemptFailedError, token: Token | None) -> Answer:
+        """The end of the attempts: the answer as it is, or the failure."""
+        reason = decision.reason
+        source = self._active.token
+        if decision.remember:
+            self._active.refused_until = self._world.clock() + self._active.route.refused_cooldown
+        renewed = False
+        if decision.renew and token is not None:
+            error = await self._renew(token)
+            renewed = error is None
+            if error is not None and isinstance(outcome, Answer):
+                self._tell("refetch_failed", told.refetch_failed(error))
+                return outcome
+        if isinstance(outcome, AttemptFailedError):
+            if reason is not None:
+                self._active.metrics.replay_skipped(reason)
+            raise outcome.error
+        if reason == "insufficient_scope" and source is not None:
+            granted = token.scope if token else None
+            needed = read_challenge(outcome.head).scope
+            self._tell(reason, told.insufficient_scope(asked=source.asked, granted=granted, needed=needed, alias=source.alias))
+        elif reason is not None:
+            self._tell(reason, told.not_replayed(reason, route=self._active.route.name, alias=self._alias, renewed=renewed))
+        return outcome
+
+    def _tell(self, reason: str, details: str) -> None:
+        """Say why an answer that failed is passed on: caller, metrics, log."""
+        status = self._call.upstream_status
+        self._call.details, self._call.code = details, reason
+        if status in self._active.route.expired_when.status:
+            self._active.metrics.unauthorized(reason)
+        if reason != "refetch_failed":
+            self._active.metrics.replay_skipped(reason)
+        self._log("warning", "answer_passed_on", details, _key_in(details))
+
+    def _log(self, level: Literal["info", "warning"], event: str, details: str, key: str | None) -> None:
+        call = self._call
+        ms = round((self._world.clock() - call.started) * 1000)
+        self._logs.event(
+            level,
+            event,
+            route=self._active.route.name,
+            alias=self._alias,
+            code=call.code,
+            key=key,
+            request_id=call.request_id,
+            status=call.upstream_status,
+            detail=details,
+            ms=ms,
+        )
+
+    @property
+    def _alias(self) -> str | None:
+        return self._active.token.alias if self._active.token else None
+
+
+async def _expired(answer: Answer, expired_when: ExpiredWhen) -> bool:
+    """Whether the header and body matchers fit too."""
+    for name, wanted in expired_when.header.items():
+        values = answer.head.values(name.lower().encode("latin-1"))
+        if not any(wanted.lower().encode("latin-1") in value.lower() for value in values):
+            return False
+    if expired_when.body is None:
+        return True
+    start = await answer.connection.peek(expired_when.body.max)
+    return expired_when.body.contains.encode() in start
+
+
+def _key_in(details: str) -> str | None:
+    _, mark, rest = details.partition("; change ")
+    return rest.partition(";")[0] if mark else None

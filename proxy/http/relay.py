@@ -1,0 +1,111 @@
+"""The answer's way back: head as bytes, body as it streams, cut short where it was cut short.
+
+A response gains at most Proxy-Status and X-Request-Id; framing is of this hop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from proxy.http.headers import encode_head, for_client, rewrite_cookie, rewrite_location
+from proxy.http.told import proxy_status
+from proxy.http.upstream import BodyCutError
+from proxy.http.wire import response_framing
+
+if TYPE_CHECKING:
+    from proxy.http.attempt import Answer
+    from proxy.http.call import Call
+    from proxy.http.wire import Framing, Header, Headers, ResponseHead
+
+_LOCATIONS = frozenset({b"location", b"content-location"})
+
+
+async def relay(call: Call, answer: Answer) -> bool:
+    """Send `answer` to the caller; whether its connection may serve another request.
+
+    Raises:
+        ConnectionError: the caller left.
+    """
+    head = answer.head
+    call.status = call.upstream_status = head.status
+    framing = response_framing(call.head.method, head)
+    chunked = framing.kind in {"chunked", "close"} and bool(call.head.minor)
+    keep_alive = call.incoming.keep_alive and not call.client.closing and (chunked or framing.kind in {"none", "length"})
+    try:
+        start = _head(call, head, framing, chunked=chunked, keep_alive=keep_alive)
+        call.client.begun = True
+        whole = await _body(call, answer, start, chunked=chunked)
+    except BaseException:
+        answer.connection.abort()
+        await answer.close()
+        raise
+    return await answer.close() and whole and keep_alive
+
+
+def _head(call: Call, head: ResponseHead, framing: Framing, *, chunked: bool, keep_alive: bool) -> bytes:
+    extra: list[Header] = []
+    if call.details is not None:
+        extra.append(proxy_status(call.details))
+        if not head.values(b"x-request-id"):
+            extra.append((b"X-Request-Id", call.request_id.encode("ascii")))
+    if chunked:
+        extra.append((b"Transfer-Encoding", b"chunked"))
+    if not keep_alive:
+        extra.append((b"Connection", b"close"))
+    elif not call.head.minor:
+        extra.append((b"Connection", b"keep-alive"))
+    headers = _rewritten(call, for_client(head.headers, extra))
+    if head.status == 204 or (framing.kind == "none" and head.status < 200):  # noqa: PLR2004  # RFC 9110 §8.6: no Content-Length
+        headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+    return encode_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), headers)
+
+
+def _rewritten(call: Call, headers: list[Header]) -> Headers | list[Header]:
+    route = call.active.route
+    options = route.rewrite
+    for index, (name, value) in enumerate(headers):
+        low = name.lower()
+        if options.location and low in _LOCATIONS:
+            headers[index] = (name, rewrite_location(value, route, call.caller))
+        elif options.cookies and low == b"set-cookie":
+            headers[index] = (name, rewrite_cookie(value, route))
+    return headers
+
+
+async def _body(call: Call, answer: Answer, start: bytes, *, chunked: bool) -> bool:
+    """Write the head, then the body as it comes; whether it was whole."""
+    client, connection = call.client, answer.connection
+    idle = call.active.route.timeout.idle
+    if not connection.has_input():
+        client.write(start)
+        start = b""
+    try:
+        while piece := await _next(answer, idle):
+            call.bytes_out += len(piece)
+            client.write(start + (b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece))
+            start = b""
+            await _drained(call, idle)
+    except (BodyCutError, TimeoutError) as exc:
+        if start:
+            client.write(start)
+        call.code = "upstream_body_cut" if isinstance(exc, BodyCutError) else "body_idle"
+        client.cut()
+        return False
+    if chunked or start:
+        client.write(start + (b"0\r\n\r\n" if chunked else b""))
+    return True
+
+
+async def _next(answer: Answer, idle: float) -> bytes:
+    if answer.connection.has_input():
+        return await answer.connection.read()
+    async with asyncio.timeout(idle):
+        return await answer.connection.read()
+
+
+async def _drained(call: Call, idle: float) -> None:
+    if not call.client.writing_paused:
+        return
+    async with asyncio.timeout(idle):
+        await call.client.drain()

@@ -1,0 +1,146 @@
+"""Opens connections to one upstream: several addresses, an egress proxy, TLS with its own trust.
+
+Every failure becomes an UpstreamError here, once, with the key that repairs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from aiohappyeyeballs import start_connection
+
+from proxy.errors import UpstreamConnectTimeoutError, UpstreamEgressError, UpstreamError, UpstreamTLSError, UpstreamUnreachableError
+from proxy.http.upstream.connection import Connection
+
+if TYPE_CHECKING:
+    from proxy.http.routing import Route
+    from proxy.http.upstream.resolve import Resolver
+
+HAPPY_EYEBALLS_DELAY = 0.25  # seconds, RFC 8305 §5
+MAX_PROXY_ANSWER = 16 << 10  # bytes of an egress proxy's answer to CONNECT
+
+
+class Connector:
+    """Connects to the upstream of `route`, through `proxy` (a URL) when there is one."""
+
+    def __init__(self, route: Route, *, resolver: Resolver, context: ssl.SSLContext | None, proxy: str | None) -> None:
+        self._route = route
+        self._resolver = resolver
+        self._context = context
+        self._proxy = urlsplit(proxy) if proxy else None
+        self._key = f"routes.{route.name}"
+
+    async def connect(self) -> Connection:
+        """A new connection, ready for an exchange.
+
+        Raises:
+            UpstreamError: it could not be had within `timeout.connect`.
+        """
+        try:
+            async with asyncio.timeout(self._route.timeout.connect):
+                return await self._open()
+        except TimeoutError as exc:
+            raise UpstreamConnectTimeoutError("no connection within timeout.connect", key=f"{self._key}.timeout.connect") from exc
+
+    async def _open(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        upstream = self._route.upstream
+        sock = await self._through_proxy() if self._proxy else await self._dial(upstream.host, upstream.port, f"{self._key}.upstream")
+        try:
+            name = (self._route.tls.server_name or upstream.host) if self._context else None
+            _, connection = await loop.create_connection(lambda: Connection(self._key), sock=sock, ssl=self._context, server_hostname=name)
+        except (ssl.SSLError, ssl.CertificateError) as exc:
+            raise self._tls_error(exc) from exc
+        except OSError as exc:
+            sock.close()
+            kind = UpstreamTLSError if self._context else UpstreamUnreachableError
+            raise kind("the connection was reset while it was opened", key=f"{self._key}.upstream", log_detail=str(exc)) from exc
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    async def _dial(self, host: str, port: int, key: str) -> socket.socket:
+        found = await self._resolver.resolve(host, port, allow_link_local=self._route.allow_link_local, key=key)
+        try:
+            sock = await start_connection(found, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY, interleave=1)
+        except OSError as exc:
+            raise UpstreamUnreachableError("no address accepts a connection", key=key, log_detail=f"{host}:{port}: {exc}") from exc
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    async def _through_proxy(self) -> socket.socket:
+        """A tunnel by CONNECT (RFC 9110 §9.3.6)."""
+        proxy = self._proxy
+        if proxy is None or proxy.hostname is None:
+            raise UpstreamEgressError("egress.proxy is not a URL", key="egress.proxy")
+        try:
+            sock = await self._dial(proxy.hostname, proxy.port or 80, "egress.proxy")
+        except UpstreamError as exc:
+            raise UpstreamEgressError("the egress proxy cannot be reached", key="egress.proxy", log_detail=exc.log_detail) from exc
+        upstream = self._route.upstream
+        host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
+        authority = f"{host}:{upstream.port}"
+        lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
+        if proxy.username:
+            pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+            lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair).decode('ascii')}")
+        try:
+            status = await _connect_answer(sock, "\r\n".join([*lines, "", ""]).encode("ascii"))
+        except BaseException as exc:
+            sock.close()
+            if isinstance(exc, OSError | ValueError):
+                raise UpstreamEgressError("the egress proxy did not answer CONNECT", key="egress.proxy") from exc
+            raise
+        if not 200 <= status < 300:  # noqa: PLR2004  # RFC 9110 §15.3
+            sock.close()
+            raise UpstreamEgressError(f"the egress proxy answered {status} to CONNECT", key="egress.proxy")
+        return sock
+
+    def _tls_error(self, exc: Exception) -> UpstreamTLSError:
+        key = f"{self._key}.upstream"
+        facts = "the TLS handshake failed"
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            facts = f"the certificate is refused: {exc.verify_message}"
+            key = f"{self._key}.tls.server_name" if "mismatch" in exc.verify_message.lower() else f"{self._key}.tls.ca"
+        elif "CERTIFICATE_REQUIRED" in str(exc) or "HANDSHAKE_FAILURE" in str(exc):
+            facts, key = "the upstream asks for a client certificate", f"{self._key}.tls.cert"
+        return UpstreamTLSError(facts, key=key, log_detail=str(exc))
+
+
+def tls_context(route: Route, extra_ca: str | None) -> ssl.SSLContext | None:
+    """The TLS side of `route`: system trust, `egress.ca` and `tls.ca` added, client certificate, ALPN http/1.1; None for http.
+
+    Raises:
+        OSError: a file is missing or unreadable (ssl.SSLError is one: not a certificate or key).
+    """
+    if route.upstream.scheme != "https":
+        return None
+    context = ssl.create_default_context()
+    for path in filter(None, (extra_ca, route.tls.ca)):
+        context.load_verify_locations(path)
+    if route.tls.cert:
+        context.load_cert_chain(route.tls.cert, route.tls.key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def _connect_answer(sock: socket.socket, request: bytes) -> int:
+    """The status of a proxy's answer; nothing behind its head is read."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(sock, request)
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        byte = await loop.sock_recv(sock, 1)  # one by one: what follows the head belongs to the tunnel
+        if not byte or len(answer) > MAX_PROXY_ANSWER:
+            raise ValueError("the answer to CONNECT has no end")
+        answer += byte
+    version, status, *_ = answer.split(maxsplit=2)
+    if not version.startswith(b"HTTP/1."):
+        raise ValueError("not HTTP")
+    return int(status)

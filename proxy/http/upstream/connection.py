@@ -1,0 +1,235 @@
+"""One HTTP/1.1 connection to an upstream: an exchange at a time, flow control both ways.
+
+Bytes after a complete response, or on an idle connection, end it: they are nobody's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, cast
+
+from proxy.errors import UpstreamClosedError, UpstreamResponseInvalidError, UpstreamTLSError
+from proxy.http.response import ResponseReader
+from proxy.http.wire import MalformedError
+
+if TYPE_CHECKING:
+    from proxy.http.wire import ResponseHead
+
+HIGH_WATER = 256 << 10  # bytes kept before reading pauses
+LOW_WATER = 64 << 10
+
+
+class BodyCutError(Exception):
+    """The response body ended before its end, or was malformed."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection; `begin`, `write`, `head`, `read` make an exchange, `reusable` says what may follow."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key  # `routes.NAME`, to name what repairs a failure
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._response: ResponseReader | None = None  # None while idle
+        self._failure: Exception | None = None
+        self._kept = 0  # bytes of the body that wait for `read`
+        self._reading_paused = False
+        self._writing_paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._drain_waiter: asyncio.Future[None] | None = None
+        self.used = 0  # exchanges begun
+        self.created = self._loop.time()
+        self.idle_since = self.created
+
+    # the exchange
+
+    def begin(self, method: bytes) -> None:
+        """A new exchange; the response to HEAD has no body (RFC 9110 §9.3.2)."""
+        self._response = ResponseReader(method)
+        self.used += 1
+
+    def write(self, data: bytes) -> None:
+        """Send `data`; what a dead connection cannot take is lost, and `head` or `drain` says so."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the transport takes more.
+
+        Raises:
+            UpstreamClosedError: the connection ended.
+        """
+        if self._transport is None:
+            raise UpstreamClosedError("the connection ended while the request was sent")
+        if self._writing_paused:
+            self._drain_waiter = self._loop.create_future()
+            try:
+                await self._drain_waiter
+            finally:
+                self._drain_waiter = None
+
+    async def head(self) -> ResponseHead:
+        """The next response head: interim ones (1xx) first, then the final one.
+
+        Raises:
+            UpstreamClosedError: the connection ended first.
+            UpstreamResponseInvalidError: what came is not HTTP/1.1.
+            UpstreamTLSError: TLS ended the connection.
+        """
+        while True:
+            if self._response is not None and self._response.heads:
+                return self._response.heads.popleft()
+            if self._failure is not None:
+                raise self._failure
+            await self._wait()
+
+    async def read(self) -> bytes:
+        """The next bytes of the body, without chunk framing; b"" at its end.
+
+        Raises:
+            BodyCutError: the body ended early.
+        """
+        while True:
+            response = self._response
+            if response is None or (response.done and not response.pieces):
+                return b""
+            if response.pieces:
+                break
+            if self._failure is not None:
+                raise self._failure
+            await self._wait()
+        data = response.pieces.popleft() if len(response.pieces) == 1 else b"".join(response.pieces)
+        response.pieces.clear()
+        self._kept = 0
+        self._resume_reading()
+        return data
+
+    async def peek(self, size: int) -> bytes:
+        """Up to the first `size` bytes of the body; they are read again by `read`. Fewer where the body ends or is cut."""
+        start = b""
+        try:
+            while len(start) < size and (piece := await self.read()):
+                start += piece
+        except BodyCutError:
+            pass  # the relay meets the cut again
+        if start and self._response is not None:
+            self._response.pieces.appendleft(start)
+            self._kept += len(start)
+        return start[:size]
+
+    def has_input(self) -> bool:
+        """Whether `read` returns, or fails, without waiting."""
+        response = self._response
+        return response is None or bool(response.pieces) or response.done or self._failure is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether a byte of this exchange's response has arrived."""
+        return self._response is not None and self._response.begun
+
+    def finished(self) -> bool:
+        """Whether the whole response has arrived."""
+        return self._response is not None and self._response.done
+
+    def reusable(self) -> bool:
+        """Whether another exchange may follow."""
+        response = self._response
+        return response is not None and response.done and response.keep_alive and not response.spilled and self._open()
+
+    def rest(self) -> None:
+        """The exchange is over; from now on any byte ends the connection."""
+        self._response = None
+        self._kept = 0
+        self.idle_since = self._loop.time()
+        self._resume_reading()
+
+    def alive(self) -> bool:
+        """Whether the idle connection still stands."""
+        return self._response is None and self._open()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        self._fail(UpstreamClosedError("the connection was ended"))
+        if self._transport is not None:
+            self._transport.abort()
+
+    def fileno(self) -> int:
+        """The socket's descriptor; -1 when closed."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        return sock.fileno() if sock is not None else -1
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+
+    def data_received(self, data: bytes) -> None:
+        response = self._response
+        if response is None or self._failure is not None:
+            self.abort()
+            return
+        try:
+            self._kept += response.feed(data)
+        except MalformedError as exc:
+            self._fail(BodyCutError(str(exc)) if response.in_body else UpstreamResponseInvalidError(str(exc)))
+            self.abort()
+            return
+        if response.spilled and self._transport is not None:
+            self._transport.abort()
+        elif self._kept > HIGH_WATER and not self._reading_paused and self._transport is not None:
+            self._reading_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        if self._response is not None and self._failure is None:
+            self._response.feed_eof()
+            self._wake()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._response is not None and self._response.in_body:
+            self._fail(BodyCutError("the response body was cut"))
+        elif isinstance(exc, ssl.SSLError):  # TLS 1.3: a client certificate is refused only now
+            facts = "the upstream ended TLS, as when it wants a client certificate"
+            self._fail(UpstreamTLSError(facts, key=f"{self._key}.tls.cert", log_detail=str(exc)))
+        else:
+            kind = "was reset" if exc is not None else "ended"
+            self._fail(UpstreamClosedError(f"the connection {kind} before a response"))
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_exception(UpstreamClosedError("the connection ended while the request was sent"))
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_result(None)
+
+    def _open(self) -> bool:
+        return self._failure is None and self._transport is not None and not self._transport.is_closing()
+
+    def _fail(self, failure: Exception) -> None:
+        if self._failure is None:
+            self._failure = failure
+        self._wake()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    async def _wait(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
