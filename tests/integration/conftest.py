@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import inspect
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
+from tests.clients.raw import RawClient
 from tests.fakes.api import EchoAPI
 from tests.fakes.raw import RawUpstream
 from tests.fakes.relay import Relay
 from tests.fakes.token_server import TokenServer
+from tests.integration.applications import Caller
 from tests.integration.authorization import AuthorizationServer, Client
 from tests.integration.running import Bearerd, write_config
 
@@ -24,6 +27,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     StartBearerd = Callable[..., Bearerd]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """bearerd between a raw client and a raw upstream: /raw sends no token, /crm does; both go to /base."""
+
+    bearerd: Bearerd
+    upstream: RawUpstream
+    tokens: TokenServer
+
+    async def connect(self) -> RawClient:
+        """A raw connection to bearerd."""
+        return await RawClient.open(self.bearerd.port)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -59,6 +75,26 @@ async def raw_upstream() -> AsyncIterator[RawUpstream]:
     """An upstream that keeps and answers raw bytes."""
     async with RawUpstream() as upstream:
         yield upstream
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _shared_wire(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wire]:
+    async with RawUpstream() as upstream, TokenServer() as tokens:
+        plain = {"upstream": f"{upstream.url}/base", "retry": {"attempts": 1}}
+        routes = [
+            {"prefix": "/raw", "credential": "none", "name": "raw", **plain},
+            {"prefix": "/crm", "credential": "crm", "name": "crm", **plain},
+        ]
+        credential = {"type": "oauth2_client_credentials", "token_url": tokens.token_url, "client_id": "id", "client_secret": "s3cret"}
+        with Bearerd(write_config(tmp_path_factory.mktemp("wire"), routes, {"crm": credential}, {})) as running:
+            yield Wire(running, upstream, tokens)
+
+
+@pytest.fixture
+def wire(_shared_wire: Wire) -> Wire:
+    """One bearerd for all tests that look at bytes; its upstream starts afresh with each test."""
+    _shared_wire.upstream.renew()
+    return _shared_wire
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -102,3 +138,10 @@ def credential(authorization_server: AuthorizationServer) -> Callable[..., dict[
         }
 
     return of
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def caller() -> AsyncIterator[Caller]:
+    """An application that calls plain HTTP."""
+    async with Caller() as application:
+        yield application
