@@ -29,13 +29,14 @@ INDEX = {
 
 def metrics_application(view: AdminView, *, clock: Callable[[], float] = time.time) -> web.Application:
     """What an own metrics listener serves; `clock` is epoch seconds."""
-    return _application(_Pages(view, clock).routes())
+    pages = _Pages(view, clock)
+    return _application(pages, pages.routes())
 
 
 def admin_application(view: AdminView, *, clock: Callable[[], float] = time.time) -> web.Application:
     """The same, and an index at `/`."""
     pages = _Pages(view, clock)
-    return _application([*pages.routes(), web.get("/", pages.index)])
+    return _application(pages, [*pages.routes(), web.get("/", pages.index)])
 
 
 def problem(status: int, code: str, detail: str) -> web.Response:
@@ -76,24 +77,27 @@ class _Pages:
             return problem(404, "alias_not_found", "the configuration has no credential of that name")
         return _json(facts, status=status)
 
+    @web.middleware
+    async def problems(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The one place where an error becomes a problem."""
+        try:
+            return await handler(request)
+        except web.HTTPMethodNotAllowed as exc:
+            answer = problem(405, "method_not_allowed", "this path is only read")
+            answer.headers[hdrs.ALLOW] = exc.headers[hdrs.ALLOW]
+            return answer
+        except web.HTTPNotFound:
+            return problem(404, "path_not_found", "nothing is here")
+        except Exception as exc:  # noqa: BLE001  # told in the log, and the listener stays up
+            self._view.logs.event("error", "admin_failed", code="internal_error", path=request.path, exc_info=exc)
+            return problem(500, "internal_error", "bearerd failed, its log says more")
 
-def _application(routes: list[web.RouteDef]) -> web.Application:
-    application = web.Application(middlewares=[_problems])
+
+def _application(pages: _Pages, routes: list[web.RouteDef]) -> web.Application:
+    application = web.Application(middlewares=[pages.problems])
     application.add_routes(routes)
     application.on_response_prepare.append(_finish)
     return application
-
-
-@web.middleware
-async def _problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPMethodNotAllowed as exc:
-        answer = problem(405, "method_not_allowed", "this path is only read")
-        answer.headers[hdrs.ALLOW] = exc.headers[hdrs.ALLOW]
-        return answer
-    except web.HTTPException as exc:
-        return problem(exc.status, "path_not_found" if exc.status == HTTPStatus.NOT_FOUND else "request_malformed", "see / for what exists")
 
 
 async def _finish(_request: web.Request, response: web.StreamResponse) -> None:

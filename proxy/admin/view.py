@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from proxy.metrics import TokenSnapshot
 
 if TYPE_CHECKING:
+    from proxy.logs import Logs
     from proxy.metrics import Metrics
 
 
@@ -31,6 +32,8 @@ class AdminView(Protocol):
 
     @property
     def metrics(self) -> Metrics: ...
+    @property
+    def logs(self) -> Logs: ...
     def ready(self) -> bool:
         """Configured, and every listener accepts connections."""
 

@@ -31,7 +31,7 @@ SECRET_KEYS = frozenset(
 SECRET_ENDS = ("_api_key", "_assertion", "_authorization", "_cookie", "_password", "_private_key", "_secret", "_token")
 DEEPEST = 6  # levels of nesting; what is deeper is masked whole
 
-_SCHEMES = re.compile(r"\b(bearer|basic|dpop|negotiate)((?:\s|%20|\+)+)[\x21-\x7e]+", re.IGNORECASE)
+_SCHEMES = re.compile(r"\b(bearer|basic|dpop|negotiate)((?:\s|%20|\+)+)\S+", re.IGNORECASE)
 _PAIRS = re.compile(
     r"\b((?:[a-z]+_)?(?:token|secret|password|assertion)|code_verifier|api_key)((?:\\?[\"'])?\s*[=:]\s*(?:\\?[\"'])?)[^\s\"'&,;}]+",
     re.IGNORECASE,

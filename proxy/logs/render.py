@@ -84,7 +84,7 @@ def event_console(facts: Mapping[str, object]) -> bytes:
 
 
 def _pairs(facts: Mapping[str, object]) -> str:
-    return "".join(f" {name}={_plain(value)}" for name, value in facts.items() if value is not None and value != "")
+    return "".join(f" {_plain(name)}={_plain(value)}" for name, value in facts.items() if value is not None and value != "")
 
 
 def _plain(value: object) -> str:
@@ -103,8 +103,8 @@ class Stamp:
         self._text = ""
 
     def __call__(self) -> str:
-        second, part = divmod(self._clock(), 1)
+        second, thousandths = divmod(round(self._clock() * 1000), 1000)
         if second != self._second:
-            self._second = int(second)
+            self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{int(part * 1000):03d}Z"
+        return f"{self._text}.{thousandths:03d}Z"

@@ -47,6 +47,7 @@ class Snapshot:
     state: TokenState
     cause: str | None  # the last failure's code, until a fetch succeeds
     cause_detail: str | None
+    key: str | None  # the YAML path that repairs the cause
     cooling_until: float | None
     issued_at: float | None
     expires_at: float | None
@@ -173,6 +174,7 @@ class CachedTokenSource:
             state=self.state(key, now),
             cause=progress.cause.code if progress.cause else None,
             cause_detail=progress.cause.detail if progress.cause else None,
+            key=progress.cause.key if progress.cause else None,
             cooling_until=epoch + progress.blocked_until if cooling else None,
             issued_at=epoch + token.obtained_at if token else None,
             expires_at=epoch + token.expires_at if token else None,

@@ -1,0 +1,229 @@
+"""Event and access lines as operators get them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proxy.errors import RouteNotFoundError, TokenInvalidClientError
+from proxy.logs import Access, EventLog, Format, Level, Logs, configure
+from proxy.metrics import Metrics
+from proxy.oauth.events import Fanout
+
+ROOT = Path(__file__).parents[2]
+NOW = 1_767_323_045.678
+ENTRY = Access(request_id="r", client="::1", method="GET", path="/crm", route="crm", status=200, seconds=0.1)
+
+
+class Lines:
+    """Logs into a list."""
+
+    def __init__(self, *, form: Format = "json", level: Level = "debug", access: bool = True, bound: int = 1 << 20) -> None:
+        self.written = bytearray()
+        self.logs = Logs(self.written.extend, form=form, level=level, access=access, clock=lambda: NOW, bound=bound)
+
+    def text(self) -> str:
+        self.logs.close(10)
+        return self.written.decode("ascii")
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text().splitlines()]
+
+
+def test_event_keys() -> None:
+    """Every event line has the contract's keys, null where one does not apply, and its own facts."""
+    lines = Lines()
+    lines.logs.event("info", "listening", address="127.0.0.1:6750", alias="crm")
+    assert list(lines.events()[0].items()) == [
+        ("ts", "2026-01-02T03:04:05.678Z"),
+        ("level", "info"),
+        ("event", "listening"),
+        ("alias", "crm"),
+        ("route", None),
+        ("code", None),
+        ("key", None),
+        ("request_id", None),
+        ("address", "127.0.0.1:6750"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_level(level: Level, shown: list[str]) -> None:
+    """Only lines of the configured level and above are written."""
+    lines = Lines(level=level)
+    lines.logs.event("debug", "a")
+    lines.logs.event("info", "a")
+    lines.logs.event("warning", "a")
+    lines.logs.event("error", "a")
+    assert [line["level"] for line in lines.events()] == shown
+
+
+def test_two_logs_share_nothing() -> None:
+    """Each Logs has its own level and sink: nothing is configured for the whole process."""
+    quiet, loud = Lines(level="error"), Lines(level="debug")
+    quiet.logs.event("info", "a")
+    loud.logs.event("info", "a")
+    assert (len(quiet.events()), len(loud.events())) == (0, 1)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_secrets_are_masked(form: Format) -> None:
+    """No secret comes out, under a telling key, in a text, or in a traceback; at debug level too."""
+    lines = Lines(form=form)
+    fault = ValueError("sent Bearer s3cr3t-value")
+    lines.logs.event("debug", "a", client_secret="s3cr3t-value", headers={"Authorization": "s3cr3t-value"}, exc_info=fault)
+    lines.logs.event("debug", "token_request", note="client_secret=s3cr3t-value&a=b")
+    text = lines.text()
+    assert "s3cr3t-value" not in text
+    assert "ValueError" in text
+
+
+def test_failed_tells_operators_more() -> None:
+    """A failure is a warning with code, key, detail, and the detail that callers do not get."""
+    lines = Lines()
+    lines.logs.failed(RouteNotFoundError("no route", log_detail="host a.example"), request_id="r-1", route="")
+    line = lines.events()[0]
+    assert (line["level"], line["event"], line["code"], line["request_id"]) == ("warning", "request_failed", "route_not_found", "r-1")
+    assert (line["detail"], line["log_detail"]) == ("route_not_found; no route; nothing to change", "host a.example")
+
+
+@pytest.mark.parametrize(("access", "count"), [(True, 1), (False, 0)])
+def test_access_switch(access: bool, count: int) -> None:  # noqa: FBT001  # a table's column
+    """Access lines are written unless switched off, whatever the level."""
+    lines = Lines(level="error", access=access)
+    lines.logs.access(ENTRY)
+    assert len(lines.events()) == count
+
+
+def test_dropped_lines_are_told() -> None:
+    """Lines that found no room are counted, and an event says how many."""
+    lines = Lines(bound=10)
+    lines.logs.access(ENTRY)
+    assert lines.logs.dropped == 1
+    line = lines.events()[0]
+    assert (line["event"], line["level"], line["lines"]) == ("log_lines_dropped", "warning", 1)
+
+
+def told(lines: Lines) -> list[tuple[str, str]]:
+    return [(line["level"], line["event"]) for line in lines.events()]
+
+
+def test_token_fetched() -> None:
+    """A new token is one info line with its lifetime and the milliseconds it took."""
+    lines = Lines()
+    EventLog(lines.logs).token_fetched("crm", seconds=0.0841, error=None, lifetime=3600.0)
+    line = lines.events()[0]
+    assert (line["level"], line["event"], line["alias"], line["ms"], line["lifetime"]) == ("info", "token_fetched", "crm", 84.1, 3600.0)
+
+
+def test_token_fetch_failed() -> None:
+    """A failed token request is one warning with code, key and both details."""
+    lines = Lines()
+    error = TokenInvalidClientError("answered 401", alias="crm", log_detail="https://login.example.com/token")
+    EventLog(lines.logs).token_fetched("crm", seconds=0.1, error=error, lifetime=None)
+    line = lines.events()[0]
+    assert (line["level"], line["event"], line["code"]) == ("warning", "token_fetch_failed", "token_invalid_client")
+    assert (line["key"], line["detail"], line["log_detail"]) == ("credentials.crm.client_secret", error.detail, error.log_detail)
+
+
+def test_token_discarded() -> None:
+    """A dropped token is one info line with its reason and age."""
+    lines = Lines()
+    EventLog(lines.logs).token_discarded("crm", "refused", age=3480.12345)
+    line = lines.events()[0]
+    assert (line["level"], line["event"], line["reason"], line["age"]) == ("info", "token_discarded", "refused", 3480.123)
+
+
+def test_cool_down_is_told_once() -> None:
+    """A cool-down is one line per cause until there is a token again, not one per try."""
+    lines = Lines(level="info")
+    events = EventLog(lines.logs)
+    events.token_state("crm", "cooling_down", cause="token_endpoint_error", until=10.0)
+    events.token_state("crm", "fetching", cause=None, until=None)
+    events.token_state("crm", "cooling_down", cause="token_endpoint_error", until=20.0)
+    events.token_state("crm", "cooling_down", cause="token_invalid_client", until=30.0)
+    events.token_state("erp", "cooling_down", cause="token_invalid_client", until=30.0)
+    events.token_fetched("crm", seconds=0.1, error=None, lifetime=60.0)
+    events.token_state("crm", "cooling_down", cause="token_invalid_client", until=40.0)
+    found = [(line["alias"], line["code"], line.get("until")) for line in lines.events()]
+    assert found == [
+        ("crm", "token_endpoint_error", 10.0),
+        ("crm", "token_invalid_client", 30.0),
+        ("erp", "token_invalid_client", 30.0),
+        ("crm", None, None),
+        ("crm", "token_invalid_client", 40.0),
+    ]
+
+
+def test_other_states() -> None:
+    """Authorization that is needed is a warning; other states are for debugging; waiting callers write nothing."""
+    lines = Lines()
+    events = EventLog(lines.logs)
+    events.token_waited("crm")
+    events.token_state("crm", "fresh", cause=None, until=None)
+    events.token_state("crm", "needs_authorization", cause="token_invalid_grant", until=None)
+    assert told(lines) == [("debug", "token_state"), ("warning", "token_needs_authorization")]
+
+
+def test_fanout_reaches_metrics_and_logs() -> None:
+    """One report of the token engine is counted and written."""
+    lines, metrics = Lines(), Metrics()
+    fanout = Fanout(metrics, EventLog(lines.logs))
+    fanout.token_fetched("crm", seconds=0.1, error=None, lifetime=60.0)
+    fanout.token_waited("crm")
+    fanout.token_discarded("crm", "refused", age=1.0)
+    fanout.token_state("crm", "needs_authorization", cause=None, until=None)
+    assert told(lines) == [("info", "token_fetched"), ("info", "token_discarded"), ("warning", "token_needs_authorization")]
+    assert b'bearerd_token_waiters_total{alias="crm"} 1.0' in metrics.expose()[0]
+
+
+def test_configure_writes_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    """Lines go to standard output, and nothing to standard error."""
+    logs = configure(form="console", level="warning", access=False)
+    logs.event("warning", "a", alias="crm")
+    logs.event("info", "b")
+    logs.access(ENTRY)
+    logs.close(10)
+    out, err = capfd.readouterr()
+    assert re.fullmatch(r"\S+Z warning a alias=crm\n", out)
+    assert err == ""
+
+
+def events_in_code() -> set[str]:
+    """The event names that proxy/ gives to Logs.event and Logs.failed, and the default of the latter."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "proxy").rglob("*.py")]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    named = [
+        call.args[1]
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in {"event", "failed", "_log"} and len(call.args) > 1
+    ]
+    words = {node.value for name in named for node in ast.walk(name) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return words | {"request_failed", "log_lines_dropped"}
+
+
+def test_docs_tell_every_event() -> None:
+    """docs/metrics.md has a row for each event line, and for none that is not written."""
+    section = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8").partition("| event | level |")[2]
+    assert set(re.findall(r"^\| `(\w+)` \| (?:debug|info|warning|error)", section, re.MULTILINE)) == events_in_code()
+
+
+def test_docs_tell_every_access_field() -> None:
+    """docs/metrics.md has a row for each field of an access line, in order."""
+    lines = Lines()
+    lines.logs.access(ENTRY)
+    section = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8").partition("An access line")[2].partition("An event line")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(lines.events()[0])
