@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from proxy.oauth.store import TokenStore
     from proxy.oauth.token import Token, TokenKey, TokenState
 
+SECRET_INTERVAL = 1.0  # seconds between two looks at the secret of a client that cools down
+
 
 class TokenSource(Protocol):
     """What the walk asks of an alias."""
@@ -65,6 +67,7 @@ class _Progress:
     cause: TokenError | None = None
     blocked_until: float = 0.0  # monotonic seconds
     secret: object = None  # the secret's version that the failed flight began with
+    look_at: float = 0.0  # monotonic seconds, from which the secret may be compared again
     had_token: bool = False  # and it was not discarded
 
 
@@ -194,9 +197,11 @@ class CachedTokenSource:
         progress = self._of(key)
         if progress.cause is None or now >= progress.blocked_until:
             return None
-        if progress.cause.cool_down and self._secret_version() != progress.secret:
-            _forget_failure(progress)
-            return None
+        if progress.cause.cool_down and now >= progress.look_at:
+            progress.look_at = now + SECRET_INTERVAL
+            if self._secret_version() != progress.secret:
+                _forget_failure(progress)
+                return None
         return progress.cause
 
     async def _wait(self, key: TokenKey) -> Token:
@@ -264,7 +269,7 @@ class CachedTokenSource:
     def _failed(self, key: TokenKey, progress: _Progress, error: TokenError, secret: object) -> None:
         progress.flight = None
         progress.failures += 1
-        progress.secret = secret
+        progress.secret, progress.look_at = secret, 0.0
         wait = pause(error, progress.failures, self._chance())
         error.retry_after = wait
         progress.cause = error.again(wait)  # a copy, so that no traceback is kept alive
