@@ -198,6 +198,11 @@ class ClientServer(web.Server):
         self._limits = limits
         self._refuse = refuse
 
+    def retire(self) -> None:
+        """Every idle connection ends now, every other after its answer."""
+        for client in self.connections:
+            cast("ClientProtocol", client).retire()
+
     def __call__(self) -> ClientProtocol:
         return ClientProtocol(self, loop=self._loop, limits=self._limits, refuse=self._refuse)
 

@@ -59,7 +59,7 @@ FLOORS = (
         "proxy.admin.*",
         "proxy.settings.*",
     },
-    {"proxy.app", "proxy.server"},
+    {"proxy.app", "proxy.server", "proxy.watch"},
     {"proxy.cli.*", "proxy.__main__"},
 )
 PURE = 1  # floors up to here do no I/O and read no clock

@@ -1,0 +1,60 @@
+"""`bearerd run`: serve until a signal.
+
+Exit status: 0 stopped by a signal, 1 a listener could not be had, 2 wrong configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import TYPE_CHECKING
+
+import click
+
+from proxy.cli.configuration import config_option, fail, read_or_exit, reader, single_route_options
+from proxy.logs import configure
+from proxy.server import BindError, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from proxy.settings.model import Settings
+
+FAILED = 1
+
+
+@click.command("run", short_help="serve")
+@config_option
+@single_route_options
+def command(configs: tuple[Path, ...], **flags: str | None) -> None:
+    """Serve: put tokens on the calls of the configured routes, until SIGTERM (drain) or SIGINT (now)."""
+    read = reader(configs, flags)
+    settings = read_or_exit(read)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        try:
+            runner.run(_serve(settings, read))
+        except BindError as exc:
+            fail([f"cannot listen on {exc}"], FAILED)
+        except OSError as exc:
+            fail([f"cannot start: {exc}"], FAILED)
+
+
+async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
+    logs = configure(form=settings.log.format, level=settings.log.level, access=settings.log.access)
+    try:
+        server = Server(settings, logs=logs, reload=read)
+        gc.collect()
+        gc.freeze()  # what is here now stays for good: the collector need not look at it again
+        await server.run()
+    finally:
+        logs.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415  # not on Windows
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
