@@ -244,7 +244,7 @@ class CachedTokenSource:
             raise
         except Exception as exc:  # a fault of ours fails like an unusable answer, so that callers fail closed and no flight hangs
             error = self._as_token_error(exc)
-            self._failed(key, progress, error, secret)
+            self._failed(key, progress, error, secret, began)
             self._events.token_fetched(self.alias, seconds=self._clock() - began, error=error, lifetime=None)
             if error is exc:
                 raise
@@ -266,11 +266,11 @@ class CachedTokenSource:
             progress.had_token = True
         self._tell(key)
 
-    def _failed(self, key: TokenKey, progress: _Progress, error: TokenError, secret: object) -> None:
+    def _failed(self, key: TokenKey, progress: _Progress, error: TokenError, secret: object, began: float) -> None:
         progress.flight = None
         progress.failures += 1
         progress.secret, progress.look_at = secret, 0.0
-        wait = pause(error, progress.failures, self._chance())
+        wait = pause(error, progress.failures, self._chance(), self._clock() - began)
         error.retry_after = wait
         progress.cause = error.again(wait)  # a copy, so that no traceback is kept alive
         progress.blocked_until = self._clock() + wait

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import socket
 import ssl
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -142,9 +144,9 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-async def serve_tls(authority: trustme.CA, *names: str) -> tuple[Server, web.ServerRunner]:
+async def serve_tls(authority: trustme.CA, *names: str, not_after: datetime | None = None) -> tuple[Server, web.ServerRunner]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*names).configure_cert(context)
+    authority.issue_cert(*names, not_before=datetime(2000, 1, 1, tzinfo=UTC), not_after=not_after).configure_cert(context)
     server = Server()
     return server, await serve(server, context)
 
@@ -395,6 +397,16 @@ async def test_wrong_name(authority: trustme.CA, build: Build) -> None:
     await runner.cleanup()
 
 
+async def test_expired_certificate(authority: trustme.CA, build: Build) -> None:
+    """An expired certificate is the endpoint's own matter: no key of ours repairs it."""
+    server, runner = await serve_tls(authority, "127.0.0.1", not_after=datetime(2001, 1, 1, tzinfo=UTC))
+    error = await refused(build(f"https://127.0.0.1:{server.port}/", tls=trusting(authority)))
+    assert (error.code, error.key) == ("token_tls_error", None)
+    assert "certificate has expired" in error.facts
+    assert error.detail.endswith("; nothing to change")
+    await runner.cleanup()
+
+
 async def test_https_to_a_plain_port(server: Server, build: Build) -> None:
     """TLS towards a plain server is a TLS error."""
     error = await refused(build(f"https://127.0.0.1:{server.port}/"))
@@ -405,6 +417,40 @@ async def test_egress_proxy(server: Server, build: Build) -> None:
     """A token call over plain http goes to the egress proxy in absolute form."""
     check(await build("http://login.test/token", proxy=f"http://127.0.0.1:{server.port}", resolver=Names("127.0.0.1")).fetch(KEY))
     assert server.seen[0][2]["Host"] == "login.test"
+
+
+class Tunnel:
+    """An egress proxy that takes CONNECT to any host and leads to 127.0.0.1:port."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.heads: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self.port)
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+    writer.close()
+
+
+async def test_https_through_the_egress_proxy(secure: Server, authority: trustme.CA, build: Build) -> None:
+    """An https token call is tunnelled: the proxy sees the host's name, never the secret."""
+    tunnel = Tunnel(secure.port)
+    listening = await asyncio.start_server(tunnel, "127.0.0.1", 0)
+    proxy = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    check(await build("https://127.0.0.1:4443/", tls=trusting(authority), proxy=proxy).fetch(KEY))
+    assert tunnel.heads[0].startswith(b"CONNECT 127.0.0.1:4443 HTTP/1.1\r\n")
+    assert b"uthorization" not in tunnel.heads[0]
+    error = await refused(build("https://127.0.0.1:4443/", proxy=proxy))
+    assert (error.code, error.key) == ("token_tls_error", "egress.ca")
+    listening.close()
 
 
 async def test_no_proxy(server: Server, build: Build) -> None:

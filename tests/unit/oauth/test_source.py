@@ -14,6 +14,7 @@ from proxy.errors import (
     TokenRateLimitedError,
     TokenResponseInvalidError,
     TokenServerError,
+    TokenTimeoutError,
 )
 from proxy.oauth.lifetime import Lifetime, times
 from proxy.oauth.source import CachedTokenSource
@@ -336,6 +337,21 @@ async def test_outage_recovers_within_ten_seconds(house: House, chance: float) -
     house.clock.now += 10
     assert (await house.source.token(KEY)).value == "t2"
     assert house.source.snapshot().cause is None
+
+
+async def test_hanging_endpoint_recovers_within_its_timeout(house: House) -> None:
+    """A fetch that hung for ten seconds is followed by the next at once, so that a healed endpoint is found."""
+    house.source._of(KEY).failures = 50
+    house.endpoint.gate.clear()
+    house.endpoint.error = TokenTimeoutError(alias="crm")
+    call = asyncio.create_task(house.source.token(KEY))
+    await house.endpoint.started.wait()
+    house.clock.now += 10
+    house.endpoint.gate.set()
+    with pytest.raises(TokenTimeoutError):
+        await call
+    house.endpoint.error = None
+    assert (await house.source.token(KEY)).value == "t2"
 
 
 async def test_outage_fails_fast(house: House) -> None:

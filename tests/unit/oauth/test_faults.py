@@ -1,0 +1,67 @@
+"""proxy/oauth/faults.py: aiohttp's exceptions, each as one TokenError (what a real server causes is in test_endpoint.py)."""
+
+from __future__ import annotations
+
+import ssl
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from proxy import errors
+from proxy.oauth.faults import AddressRefusedError, translated
+
+PLACE = ConnectionKey("login.test", 443, True, True, None, None, None)  # host, port, is_ssl, ssl and no proxy
+
+
+def certificate_error(code: int, message: str) -> aiohttp.ClientConnectorCertificateError:
+    cause = ssl.SSLCertVerificationError(message)
+    cause.verify_code, cause.verify_message = code, message
+    return aiohttp.ClientConnectorCertificateError(PLACE, cause)
+
+
+@pytest.mark.parametrize(
+    ("exc", "kind", "key"),
+    [
+        (TimeoutError(), errors.TokenTimeoutError, "credentials.crm.token_request.timeout"),
+        (aiohttp.ClientConnectorDNSError(PLACE, OSError("no name")), errors.TokenDNSError, "credentials.crm.token_url"),
+        (aiohttp.ClientConnectorDNSError(PLACE, AddressRefusedError("x")), errors.TokenAddressRefusedError, "credentials.crm.token_url"),
+        (aiohttp.ClientConnectorError(PLACE, ConnectionRefusedError()), errors.TokenUnreachableError, "credentials.crm.token_url"),
+        (aiohttp.ClientConnectorError(PLACE, OSError(113, "no route")), errors.TokenUnreachableError, "credentials.crm.token_url"),
+        (aiohttp.ClientOSError(104, "reset by peer"), errors.TokenUnreachableError, "credentials.crm.token_url"),
+        (aiohttp.ServerDisconnectedError(), errors.TokenUnreachableError, None),
+        (aiohttp.ClientPayloadError("cut"), errors.TokenUnreachableError, None),
+        (aiohttp.InvalidURL("http://0x7f/"), errors.TokenAddressRefusedError, "credentials.crm.token_url"),
+        (certificate_error(20, "unable to get local issuer certificate"), errors.TokenTLSError, "egress.ca"),
+        (certificate_error(18, "self-signed certificate"), errors.TokenTLSError, "egress.ca"),
+        (certificate_error(62, "Hostname mismatch, 'login.test'"), errors.TokenTLSError, "credentials.crm.token_url"),
+        (certificate_error(10, "certificate has expired"), errors.TokenTLSError, None),
+        (aiohttp.ClientConnectorSSLError(PLACE, ssl.SSLError("wrong version")), errors.TokenTLSError, "credentials.crm.token_url"),
+        (ValueError("odd"), errors.TokenUnreachableError, "credentials.crm.token_url"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_translation(exc: Exception, kind: type[errors.TokenError], key: str | None) -> None:
+    """Each fault has its class and the key that repairs it; no host is among the facts."""
+    error = translated(exc, alias="crm", proxied=False, timeout=10)
+    assert type(error) is kind
+    assert error.key == key
+    assert "login.test" not in error.detail
+    assert type(exc).__name__ in error.log_detail
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [aiohttp.ClientConnectorDNSError(PLACE, OSError("no name")), aiohttp.ClientConnectorError(PLACE, ConnectionRefusedError())],
+    ids=["name", "connection"],
+)
+def test_behind_a_proxy(exc: Exception) -> None:
+    """Where calls go through an egress proxy, what cannot be reached is the proxy."""
+    error = translated(exc, alias="crm", proxied=True, timeout=10)
+    assert type(error) is errors.TokenEgressError
+    assert error.key == "egress.proxy"
+
+
+def test_timeout_says_its_seconds() -> None:
+    """The limit that was spent is among the facts."""
+    assert "no answer within 2.5 s" in translated(TimeoutError(), alias="crm", proxied=False, timeout=2.5).facts
