@@ -5,6 +5,7 @@ Everything here is read-only, uncached, and shows no token.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -64,7 +65,7 @@ class _Pages:
         return _json({"name": "bearerd", "version": __version__, "paths": INDEX})
 
     async def metrics(self, request: web.Request) -> web.Response:
-        body, content_type = self._view.metrics.expose(request.headers.get(hdrs.ACCEPT, ""))
+        body, content_type = await asyncio.to_thread(self._view.metrics.reading(request.headers.get(hdrs.ACCEPT, "")))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
     async def healthz(self, _request: web.Request) -> web.Response:

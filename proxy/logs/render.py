@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -35,11 +36,19 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     token: str | None = None  # a word for what was done with the token: cached, fetched, replaced
 
 
+_encode = json.JSONEncoder().encode  # to ASCII, DEL left as it is
+
+
 def quoted(value: str | None) -> str:
     """A JSON string of printable ASCII, or null; cut to LONGEST, lone surrogates replaced."""
     if value is None:
         return "null"
-    return json.dumps(well_formed(value[:LONGEST])).replace("\x7f", "\\u007f")
+    if value.isascii() and "\x7f" not in value and len(value) <= LONGEST:
+        return _encode(value)
+    return _encode(well_formed(value[:LONGEST])).replace("\x7f", "\\u007f")
+
+
+_name = lru_cache(1024)(quoted)  # names of the configuration and words of our own, of which there are few
 
 
 def access_json(stamp: str, entry: Access) -> bytes:
@@ -47,10 +56,10 @@ def access_json(stamp: str, entry: Access) -> bytes:
     status = "null" if entry.upstream_status is None else entry.upstream_status
     return (
         f'{{"ts":"{stamp}","level":"info","event":"access","request_id":{quoted(entry.request_id)},"client":{quoted(entry.client)}'
-        f',"method":{quoted(entry.method)},"path":{quoted(entry.path.partition("?")[0])},"route":{quoted(entry.route)}'
+        f',"method":{quoted(entry.method)},"path":{quoted(entry.path.partition("?")[0])},"route":{_name(entry.route)}'
         f',"status":{entry.status},"seconds":{entry.seconds:.6f},"bytes_in":{entry.bytes_in},"bytes_out":{entry.bytes_out}'
-        f',"attempts":{entry.attempts},"upstream_status":{status},"alias":{quoted(entry.alias)},"code":{quoted(entry.code)}'
-        f',"token":{quoted(entry.token)}}}\n'
+        f',"attempts":{entry.attempts},"upstream_status":{status},"alias":{_name(entry.alias)},"code":{_name(entry.code)}'
+        f',"token":{_name(entry.token)}}}\n'
     ).encode("ascii")
 
 
@@ -103,8 +112,9 @@ class Stamp:
         self._text = ""
 
     def __call__(self) -> str:
-        second, thousandths = divmod(round(self._clock() * 1000), 1000)
+        now = self._clock() + 0.0005  # rounds what is cut below
+        second = int(now)
         if second != self._second:
             self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{thousandths:03d}Z"
+        return f"{self._text}.{int((now - second) * 1000):03d}Z"

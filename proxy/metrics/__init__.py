@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -16,7 +17,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from proxy import __version__
 from proxy.metrics import labels
-from proxy.metrics.scrape import Collected, ConnectionCount, TokenSnapshot, WithoutCreated, connection_family, token_families
+from proxy.metrics.scrape import ConnectionCount, Shown, TokenSnapshot, connection_family, token_families
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -47,7 +48,6 @@ class Metrics:
         self._request_series()
         self._token_series()
         self._process_series()
-        self.registry.register(Collected(self._collected))
 
     def _request_series(self) -> None:
         self.requests = self._counter("requests", "Answered requests", "route", "method", "status")
@@ -155,16 +155,20 @@ class Metrics:
         """Takes the connection gauges from `counts` at each scrape."""
         self._connections = counts
 
+    def reading(self, accept: str = "") -> Callable[[], tuple[bytes, str]]:
+        """Reads what is watched now, and returns `expose`, to be called in any thread: with many routes it takes a while."""
+        watched = (*token_families(self._tokens()), connection_family(self._connections(), per_route=self._per_route))
+        return partial(self._expose, accept, watched)
+
     def expose(self, accept: str = "") -> tuple[bytes, str]:
         """All series and their content type: OpenMetrics 1.0 where `accept` names it, else the Prometheus text format 0.0.4."""
-        shown = WithoutCreated(self.registry)
+        return self.reading(accept)()
+
+    def _expose(self, accept: str, watched: Iterable[Metric]) -> tuple[bytes, str]:
+        shown = Shown(self.registry, watched)
         if "application/openmetrics-text" in accept.lower():
             return openmetrics.generate_latest(shown), openmetrics.CONTENT_TYPE_LATEST  # type: ignore[no-untyped-call]  # untyped there
         return generate_latest(shown), CONTENT_TYPE_PLAIN_0_0_4
-
-    def _collected(self) -> Iterator[Metric]:
-        yield from token_families(self._tokens())
-        yield connection_family(self._connections(), per_route=self._per_route)
 
 
 class RouteMetrics:

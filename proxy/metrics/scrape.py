@@ -5,7 +5,7 @@ A gauge that nobody has to keep current cannot be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -78,23 +78,15 @@ def connection_family(counts: Iterable[ConnectionCount], *, per_route: bool) -> 
     return family
 
 
-class Collected(Collector):
-    """Series that are computed at the scrape."""
+class Shown(Collector):
+    """A registry's series and those read at the scrape, less `_created`: it doubles the counters and is no part of the contract."""
 
-    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        return self._families()
-
-
-class WithoutCreated(Collector):
-    """A registry's series less `_created`, which doubles the counters and is no part of the contract."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, watched: Iterable[Metric]) -> None:
         self._registry = registry
+        self._watched = watched
 
     def collect(self) -> Iterator[Metric]:
         for family in self._registry.collect():
             family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
             yield family
+        yield from self._watched

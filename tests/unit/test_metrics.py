@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -308,6 +309,16 @@ def test_keep_forgets_what_a_reload_removed() -> None:
 def test_expose_negotiates(accept: str, content_type: str) -> None:
     """OpenMetrics where the scraper names it, else the text format; nothing of Accept comes back."""
     assert filled().expose(accept)[1] == content_type
+
+
+def test_reading_takes_what_is_there_now() -> None:
+    """What is watched is read at once; the text of it may be made later, in another thread."""
+    metrics = filled()
+    later = metrics.reading()
+    metrics.watch_tokens(lambda: [Snapshot("salesforce", "expired", 1, 2)])
+    with ThreadPoolExecutor(1) as threads:
+        body, _ = threads.submit(later).result()
+    assert b'bearerd_token_expiry_timestamp_seconds{alias="salesforce"} 50.0' in body
 
 
 def test_openmetrics_parses() -> None:
