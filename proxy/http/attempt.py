@@ -6,6 +6,7 @@ Whatever happens, the connection is back in its pool or ended.
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,9 +56,16 @@ class Answer:
         whole = self.sender is None or (self.sender.done() and not self.sender.cancelled() and self.sender.exception() is None)
         if not whole:
             self.connection.abort()
-        await _stop(self.sender)
-        self.pool.release(self.connection)
+        try:
+            await _stop(self.sender)
+        finally:
+            self.pool.release(self.connection)
         return whole
+
+    async def abort(self) -> None:
+        """Nobody waits for the answer any more."""
+        self.connection.abort()
+        await self.close()
 
     async def dispose(self) -> None:
         """Nobody wants the body: what is already here is dropped, and the connection kept if that was all."""
@@ -96,8 +104,10 @@ async def attempt(call: Call, active: ActiveRoute, token: Token | None, *, fresh
         head = await _final_head(call, active, connection, sender)
     except BaseException as exc:
         connection.abort()
-        await _stop(sender)
-        active.pool.release(connection)
+        try:
+            await _stop(sender)
+        finally:
+            active.pool.release(connection)
         if isinstance(exc, ProxyError):
             raise _explained(exc, connection, sender) from exc
         raise
@@ -125,9 +135,10 @@ async def _send_or_abort(call: Call, connection: Connection) -> None:
 async def _send_body(call: Call, connection: Connection) -> None:
     chunked = call.body.framing.kind == "chunked"
     try:
-        async for piece in call.body.pieces():
-            connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-            await connection.drain()
+        async with aclosing(call.body.pieces()) as pieces:
+            async for piece in pieces:
+                connection.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+                await connection.drain()
     except TimeoutError as exc:
         raise BodyTimeoutError("no byte of the request body came within timeout.idle") from exc
     if chunked:

@@ -10,7 +10,7 @@ import tempfile
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from typing import IO
 
     from proxy.http.routing import Replay
@@ -52,7 +52,7 @@ class MemoryBudget:
 class RequestBody:
     """One request's body; `pieces` may be walked again while `replayable` holds."""
 
-    __slots__ = ("_budget", "_file", "_idle", "_kept", "_options", "_payload", "_taken", "framing", "received", "replayable")
+    __slots__ = ("_budget", "_file", "_idle", "_kept", "_options", "_payload", "_taken", "_writing", "framing", "received", "replayable")
 
     def __init__(self, payload: Payload, framing: Framing, *, options: Replay, budget: MemoryBudget, keep: bool, idle: float) -> None:
         self._payload = payload
@@ -62,6 +62,7 @@ class RequestBody:
         self._kept: list[bytes] = []
         self._taken = 0  # bytes of the budget
         self._file: IO[bytes] | None = None
+        self._writing: asyncio.Future[None] | None = None  # a disk write; it goes on when its sender is cancelled
         self.framing = framing
         self.received = 0  # bytes from the caller
         bound = max(options.memory, options.disk)
@@ -76,12 +77,14 @@ class RequestBody:
         """Whether every byte has arrived, so that sending it waits for nobody."""
         return self.empty or self._payload.is_eof()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body from its first byte: what was kept, then what still comes.
 
         Raises:
             TimeoutError: no byte came for `idle` seconds.
         """
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
         for piece in tuple(self._kept):
             yield piece
         if self._file is not None:
@@ -101,9 +104,10 @@ class RequestBody:
         """Nothing more is replayed: memory and file are given back."""
         self._budget.give_back(self._taken)
         self._kept, self._taken = [], 0
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._writing is not None and not self._writing.done():
+            self._writing.add_done_callback(lambda _: self._close())
+        else:
+            self._close()
 
     async def _keep(self, piece: bytes) -> None:
         if self._file is None:
@@ -117,8 +121,9 @@ class RequestBody:
         if self.received > self._options.disk:
             self._give_up()
             return
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._to_disk, piece))
         try:
-            await asyncio.to_thread(self._to_disk, piece)
+            await asyncio.shield(self._writing)
         except OSError:  # a full disk costs the replay, never the request
             self._give_up()
 
@@ -140,6 +145,11 @@ class RequestBody:
             offset += len(piece)
             yield piece
         await asyncio.to_thread(file.seek, end)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _give_up(self) -> None:
         self.replayable = False

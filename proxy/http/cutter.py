@@ -101,6 +101,11 @@ class RequestCutter:
         self._owner.hold_reading(hold=False)
         return bool(self._buffer) and self._payload is None
 
+    @property
+    def pending(self) -> bool:
+        """Whether bytes of a next message are here."""
+        return bool(self._buffer)
+
     def stop(self) -> None:
         """Nothing more is read from this connection."""
         self._broken = True

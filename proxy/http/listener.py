@@ -79,7 +79,7 @@ class ClientProtocol(RequestHandler):
     @property
     def closing(self) -> bool:
         """Whether the connection ends after this answer."""
-        return self.half_closed or self._retired
+        return self._retired or (self.half_closed and not self.cutter.pending)
 
     def retire(self) -> None:
         """Close now if idle, else after the answer in progress; its body is still received."""

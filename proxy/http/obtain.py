@@ -47,6 +47,7 @@ class Obtain:
         self._logs = logs
         self._counted = 0  # sends that count as attempts
         self._replaced_ms: float | None = None
+        self._held: Answer | None = None  # an answer that nobody else will close
 
     async def answer(self) -> Answer:
         """The answer to relay; `call.details` says what was done for it, or why nothing was.
@@ -55,6 +56,14 @@ class Obtain:
             ProxyError: no token, or no answer.
             ConnectionError: the caller left.
         """
+        try:
+            return await self._attempts()
+        except BaseException:
+            if self._held is not None:
+                await self._held.abort()
+            raise
+
+    async def _attempts(self) -> Answer:
         fresh = False
         free = False
         while True:
@@ -92,6 +101,7 @@ class Obtain:
             return exc
         self._active.metrics.upstream(self._world.clock() - began)
         self._call.upstream_status = answer.head.status
+        self._held = answer
         return answer
 
     async def _has_failed(self, answer: Answer) -> bool:
@@ -135,6 +145,7 @@ class Obtain:
     async def _before_retry(self, decision: Retry, outcome: Answer | AttemptFailedError) -> None:
         self._active.metrics.retried(decision.reason)
         if isinstance(outcome, Answer):
+            self._held = None
             await outcome.dispose()
         if decision.free:
             return

@@ -37,8 +37,7 @@ async def relay(call: Call, answer: Answer) -> bool:
         call.client.begun = True
         whole = await _body(call, answer, start, chunked=chunked)
     except BaseException:
-        answer.connection.abort()
-        await answer.close()
+        await answer.abort()
         raise
     return await answer.close() and whole and keep_alive
 
