@@ -32,9 +32,12 @@ SECRET_ENDS = ("_api_key", "_assertion", "_authorization", "_cookie", "_password
 DEEPEST = 6  # levels of nesting; what is deeper is masked whole
 
 _SCHEMES = re.compile(r"\b(bearer|basic|dpop|negotiate)((?:\s|%20|\+)+)\S+", re.IGNORECASE)
-_PAIRS = re.compile(
-    r"\b((?:[a-z]+_)?(?:token|secret|password|assertion)|code_verifier|api_key)((?:\\?[\"'])?\s*[=:]\s*(?:\\?[\"'])?)[^\s\"'&,;}]+",
-    re.IGNORECASE,
+_NAME = r"\w*(?:token|secret|password|assertion|code_verifier|api_key)"
+_QUOTE = r"\\?[\"']"
+_VALUE = r"[^\s\"'&,;}]+"
+_PAIRS = (
+    re.compile(rf"\b({_NAME}(?:{_QUOTE}\s*:\s*(?:{_QUOTE})?|(?:{_QUOTE})?\s*=\s*(?:{_QUOTE})?)){_VALUE}", re.IGNORECASE),
+    re.compile(rf"(?<![\w.])({_NAME}\s*:\s*(?:{_QUOTE})?){_VALUE}", re.IGNORECASE),  # not `credentials.crm.client_secret: the file ...`
 )
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*")
 
@@ -47,7 +50,8 @@ def well_formed(text: str) -> str:
 def redact_text(text: str) -> str:
     """`text` without what follows Bearer, Basic, DPoP or Negotiate, without values of `access_token=` and its like, without JWTs."""
     text = _SCHEMES.sub(rf"\1\2{REDACTED}", well_formed(text))
-    text = _PAIRS.sub(rf"\1\2{REDACTED}", text)
+    for pair in _PAIRS:
+        text = pair.sub(rf"\1{REDACTED}", text)
     return _JWT.sub(REDACTED, text)
 
 
