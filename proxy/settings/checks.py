@@ -6,6 +6,7 @@ Each yields what is wrong at the node that repairs it, and never the value itsel
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ _NOT_OURS = frozenset({
     "connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
     "te", "trailer", "transfer-encoding", "upgrade",
 })  # fmt: skip
+_PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%-]*")  # RFC 3986 §3.3
+_NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}")  # it stands in labels and header fields
 _DOT_SEGMENT = re.compile(r"(\.|%2e){1,2}", re.IGNORECASE)
 _TIMEOUTS = ("connect", "response", "total", "idle")
 
@@ -49,8 +52,8 @@ def path_fault(path: str) -> str | None:
     """Why this is no path that a request could have, or None."""
     if not path.startswith("/"):
         return "it begins with /"
-    if not path.isascii() or not path.isprintable() or set(path) & set(" \\?#"):
-        return "it has no space, backslash, ?, # or character beyond ASCII"
+    if not _PATH.fullmatch(path):
+        return "it has a character that a path cannot have; write it as %XX"
     if any(_DOT_SEGMENT.fullmatch(part) for part in path.split("/")):
         return "it has no dot segment"
     return None
@@ -67,6 +70,7 @@ def route_faults(node: Node, values: Values) -> Iterator[Fault]:
     for name in ("prefix", "probe"):
         yield from _path(node, name, values)
     yield from _upstream(node, values)
+    yield from _name(node, values)
     yield from _methods(node, values)
     yield from _host(node, values)
     yield from _inject(node, values)
@@ -94,6 +98,12 @@ def _upstream(node: Node, values: Values) -> Iterator[Fault]:
         yield fault(at, text)
     if url.path and (text := path_fault(url.path)):
         yield fault(at, f"the URL's path cannot be sent: {text}")
+
+
+def _name(node: Node, values: Values) -> Iterator[Fault]:
+    name = values.get("name")
+    if isinstance(name, str) and name and not _NAME.fullmatch(name):
+        yield fault(node.nearest("name"), "a name is made of letters, digits and . _ : / -")
 
 
 def _methods(node: Node, values: Values) -> Iterator[Fault]:
@@ -142,7 +152,8 @@ def _inject(node: Node, values: Values) -> Iterator[Fault]:
 
 def _expired_when(node: Node, values: Values) -> Iterator[Fault]:
     rule = values.get("expired_when")
-    if not isinstance(rule, ExpiredWhen) or rule.header or rule.body is not None:
+    body = node.get("expired_when", "body")
+    if not isinstance(rule, ExpiredWhen) or rule.header or (body is not None and body.kind != "nothing"):
         return
     for status in rule.status:
         if status == 403 or 200 <= status < 300:  # noqa: PLR2004  # the statuses of RFC 9110 §15 that say nothing about a token by themselves
@@ -153,23 +164,50 @@ def _tls(node: Node, values: Values) -> Iterator[Fault]:
     tls = values.get("tls")
     if not isinstance(tls, RouteTLS):
         return
-    for name, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
-        if path is not None:
-            yield from file_fault(node.nearest("tls", name), path)
+    yield from ca_fault(node.nearest("tls", "ca"), tls.ca)
+    yield from _chain(node, tls)
     if tls.cert is not None and tls.key is None:
         yield node.nearest("tls").place, join(node.nearest("tls").key, "key"), "`cert` needs its `key`"
     if tls.key is not None and tls.cert is None:
         yield node.nearest("tls").place, join(node.nearest("tls").key, "cert"), "`key` needs its `cert`"
 
 
-def file_fault(node: Node, path: str) -> Iterator[Fault]:
-    """A file that is named and cannot be read."""
+def ca_fault(node: Node, path: str | None) -> Iterator[Fault]:
+    """A file of CA certificates that cannot be read, or holds none."""
+    if path is None:
+        return
+    text = _unreadable(path)
+    try:
+        if text is None:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (ssl.SSLError, ValueError):
+        text = f"{path}: no PEM certificate in it"
+    if text:
+        yield fault(node, text)
+
+
+def _chain(node: Node, tls: RouteTLS) -> Iterator[Fault]:
+    """A client certificate and its key, each readable and belonging together."""
+    texts = {name: _unreadable(path) for name, path in (("cert", tls.cert), ("key", tls.key)) if path is not None}
+    for name, text in texts.items():
+        if text:
+            yield fault(node.nearest("tls", name), text)
+    if any(texts.values()) or tls.cert is None or tls.key is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(tls.cert, tls.key, password="")
+    except (ssl.SSLError, ValueError):
+        yield fault(node.nearest("tls", "cert"), f"{tls.cert} and {tls.key}: not a PEM certificate and its key, without password")
+
+
+def _unreadable(path: str) -> str | None:
     try:
         Path(path).open("rb").close()
     except OSError as exc:
-        yield fault(node, f"{path}: {exc.strerror}")
+        return f"{path}: {exc.strerror}"
     except ValueError:
-        yield fault(node, "not the name of a file")
+        return "not the name of a file"
+    return None
 
 
 def proxy_fault(node: Node, proxy: object) -> Iterator[Fault]:

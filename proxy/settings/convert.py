@@ -15,7 +15,7 @@ import msgspec
 
 from proxy.secrets import Secret
 from proxy.settings import words
-from proxy.settings.problems import Findings, join
+from proxy.settings.problems import Findings, join, shown
 from proxy.settings.source import Node, article
 from proxy.units import FilePath
 
@@ -79,7 +79,7 @@ class Conversion:
         for name, entry in node.entries.items():
             if name not in known and name not in besides:
                 text = words.answer(node.key, name, [*known, *besides])
-                self._findings.add(entry.place, join(node.key, name), text)
+                self._findings.add(entry.place, entry.node.key, text)
         values = {name: self._field(node, field) for name, field in known.items() if name in node.entries}
         for name, field in known.items():
             if field.required and not partial and name not in node.entries:
@@ -137,7 +137,7 @@ class Conversion:
     def _word(self, node: Node, kind: Any) -> Any:
         """A value that is written as one word; {env: NAME} may stand for one that is text."""
         if node.kind == "mapping" and set(node.entries) == {"env"} and _may_be_text(kind):
-            found = self._variable(node.entries["env"].node)
+            found = self._variable(node)
             if found is None:
                 return FAILED
             node = Node(node.key, node.place, "text", found)
@@ -151,17 +151,18 @@ class Conversion:
         return self._leaf(node, kind)
 
     def _variable(self, node: Node) -> str | None:
-        if node.kind != "text" or not node.value:
+        name = node.entries["env"].node
+        if name.kind != "text" or not name.value:
             self.fail(node, "expected the name of an environment variable")
             return None
         try:
-            found = os.environ.get(node.value, "")
+            found = os.environ.get(name.value, "")
             found.encode()
         except UnicodeError:
-            self.fail(node, f"environment variable {node.value} is not UTF-8 text")
+            self.fail(node, f"environment variable {shown(name.value)} is not UTF-8 text")
             return None
         if not found:
-            self.fail(node, f"environment variable {node.value} is not set")
+            self.fail(node, f"environment variable {shown(name.value)} is not set")
         return found or None
 
     def choice(self, node: Node, choices: tuple[object, ...]) -> Any:

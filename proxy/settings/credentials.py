@@ -108,6 +108,7 @@ def _wrong(draft: CredentialDraft) -> Iterator[tuple[Place, str, str]]:
         at = node.nearest("client_secret")
         yield at.place, at.key, "a client secret is needed; write {env: NAME} or {file: PATH}"
     yield from checks.not_zero(node, ("token_request", "timeout"), values)
+    yield from checks.not_zero(node, ("lifetime", "when_missing"), values)
 
 
 def _yes(values: checks.Values, name: str) -> bool:

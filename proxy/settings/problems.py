@@ -84,8 +84,12 @@ def _is_part(key: str, whole: str) -> bool:
 
 def join(parent: str, name: str) -> str:
     """The key path of `name` inside `parent`; a name that would break the line is quoted."""
-    shown = name if _PLAIN.fullmatch(name) else quoted(name)
-    return f"{parent}.{shown}" if parent else shown
+    return f"{parent}.{shown(name)}" if parent else shown(name)
+
+
+def shown(name: str) -> str:
+    """A name as it is, or quoted where it holds anything but letters, digits and `_.-`."""
+    return name if _PLAIN.fullmatch(name) else quoted(name)
 
 
 def quoted(name: str) -> str:

@@ -37,21 +37,27 @@ def load(paths: Sequence[Path]) -> Settings:
     sources = _Sources(findings)
     for path in paths:
         sources.add(path)
-    settings = settle(sources.top(), sources.sections("routes"), sources.sections("credentials"), tuple(sources.files), findings)
+    top, routes, credentials = sources.top(), sources.sections("routes"), sources.sections("credentials")
+    settings = settle(top, routes, credentials, findings, files=tuple(sources.files), whole=sources.whole)
     findings.raise_if_any()
     return settings
 
 
-def settle(top: Node, routes: list[Node], credentials: list[Node], files: tuple[str, ...], findings: Findings) -> Settings:
-    """Settings from the nodes of all files; whole only when `findings` stays empty."""
+def settle(
+    top: Node, routes: list[Node], credentials: list[Node], findings: Findings, *, files: tuple[str, ...] = (), whole: bool = True
+) -> Settings:
+    """Settings from the nodes of all files; to be used only when `findings` stays empty.
+
+    Without `whole`, a file could not be read, and nothing is said to be missing that may stand there.
+    """
     conversion = Conversion(findings)
     values = conversion.keys(top, fields(SettingsFile), besides=_ADDED_UP | {"defaults"}) or {}
     file = conversion.made(SettingsFile, values)
     materials = read_credentials(credentials, conversion, findings)
     drafts = read_routes(routes, top.get("defaults"), conversion)
-    check_routes(drafts, materials, findings)
+    check_routes(drafts, materials if whole else None, findings)
     _check_top(top, file, findings)
-    if not drafts and not findings.under(top.place.file, "routes"):
+    if whole and not drafts and not findings.under(top.place.file, "routes"):
         findings.add(top.place, "routes", "no route: a route has `prefix`, `upstream` and `credential`")
     return Settings(
         listeners=file.listeners,
@@ -78,10 +84,12 @@ class _Sources:
         self._materials: list[Node] = []
         self._seen: set[Path] = set()
         self.files: list[str] = []
+        self.whole = True
 
     def add(self, path: Path) -> None:
         """Reads one file of `--config` and the security material that it names."""
         top = self._read(path, None)
+        self.whole &= top is not None
         if top is None:
             return
         self._tops.append(top)
@@ -93,6 +101,7 @@ class _Sources:
 
     def _add_material(self, path: Path, item: Node) -> None:
         node = self._read(path, item)
+        self.whole &= node is not None
         if node is None:
             return
         for name, entry in node.entries.items():
@@ -106,7 +115,7 @@ class _Sources:
         try:
             twice = path.resolve() in self._seen
             self._seen.add(path.resolve())
-            data = b"" if twice else path.read_bytes()
+            data = b"" if twice else _content(path)
         except OSError as exc:
             self._refuse(file, item, f"cannot be read: {exc.strerror}")
             return None
@@ -146,6 +155,11 @@ class _Sources:
         return Node("", place, "mapping", entries=entries)
 
 
+def _content(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(MAX_FILE + 1)
+
+
 def _check_top(top: Node, file: SettingsFile, findings: Findings) -> None:
     for place, key, text in _top_faults(top, file):
         if not findings.under(place.file, key):
@@ -156,13 +170,14 @@ def _top_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
     egress = top.nearest("egress")
     if egress.key:
         yield from checks.proxy_fault(egress, file.egress.proxy)
-        if file.egress.ca is not None:
-            yield from checks.file_fault(egress.nearest("ca"), file.egress.ca)
+        yield from checks.ca_fault(egress.nearest("ca"), file.egress.ca)
     yield from _listener_faults(top, file)
 
 
 def _listener_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
     heard: list[tuple[ListenAddress, str]] = []
+    if not file.listeners:
+        yield checks.fault(top.nearest("listeners"), "an empty list hears nobody; leave the key out for 127.0.0.1:6750")
     for node, text, refusal in _addresses(top, file):
         try:
             address = ListenAddress.parse(text)

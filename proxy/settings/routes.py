@@ -56,15 +56,15 @@ def _under(node: Node, defaults: Node) -> Node:
     return replace(node, entries=entries)
 
 
-def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraft], findings: Findings) -> None:
-    """Everything that is wrong with routes beyond the types of their keys."""
-    aliases = {alias: draft.place.short for alias, draft in credentials.items()}
+def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraft] | None, findings: Findings) -> None:
+    """Everything that is wrong with routes beyond the types of their keys; without `credentials`, aliases are not looked up."""
+    aliases = {alias: draft.place.short for alias, draft in (credentials or {}).items()}
     for draft in drafts:
         for place, key, text in checks.route_faults(draft.node, draft.values):
             if not findings.under(place.file, key):
                 findings.add(place, key, text)
         alias = draft.values.get("credential")
-        if isinstance(alias, str) and alias != "none" and alias not in aliases:
+        if credentials is not None and isinstance(alias, str) and alias != "none" and alias not in aliases:
             at = draft.node.nearest("credential")
             findings.add(at.place, at.key, words.no_such_alias(alias, aliases))
     _check_twins(drafts, findings)

@@ -60,7 +60,7 @@ def load_single(options: Mapping[str, str | None]) -> Settings:
         allow_plaintext=_switch("allow-plaintext", said),
     )
     credentials = _mapping("credentials", **{ALIAS: _credential(said)})
-    settings = settle(_top(said), [_list("routes", route)], [credentials], (), findings)
+    settings = settle(_top(said), [_list("routes", route)], [credentials], findings)
     findings.raise_if_any()
     return settings
 

@@ -58,7 +58,7 @@ _CREDENTIAL: Mapping[str, str] = {
     "refresh_margin": "here it is `lifetime: {refresh_before: 60s}`",
     "early_refresh": "here it is `lifetime: {refresh_before: 60s}`",
     "leeway": "here it is `lifetime: {refresh_before: 60s}`",
-    "api_key": "this release puts no API keys; for a fixed header use the route's `inject: {headers: {...}}`",
+    "api_key": "no API keys in this release; for a fixed header use `inject: {headers: {...}}`",
     "username": "this release has no grant with a user's password",
     "password": "this release has no grant with a user's password",
     "issuer": _NO_ENDPOINT_YET,
@@ -85,7 +85,7 @@ _ROUTE: Mapping[str, str] = {
     "headers": "here it is `inject: {headers: {...}}`",
     "add_headers": "here it is `inject: {headers: {...}}`",
     "query": "here it is `inject: {query: {...}}`",
-    "api_key": "this release puts no API keys; for a fixed header use `inject: {headers: {...}}`",
+    "api_key": "no API keys in this release; for a fixed header use `inject: {headers: {...}}`",
     "rewrite_path": "here it is `strip_prefix: true` and the path of `upstream`",
     "strip_path": "here it is `strip_prefix`",
     "retries": "here it is `retry: {attempts: 3}`",
@@ -105,6 +105,11 @@ _ROUTE: Mapping[str, str] = {
     "client_secret": "it belongs to a credential of the security material",
 }
 _TOP: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("prefix", "upstream", "credential", "timeout", "retry", "retries", "inject", "expired_when", "replay", "pool", "tls"),
+        "it belongs to a route, or under `defaults`",
+    ),
+    **dict.fromkeys(("token_url", "client_id", "client_secret", "scope"), "it belongs to an alias under `credentials`"),
     "listen": "here it is `listeners: [{address: 127.0.0.1:6750}]`",
     "listener": "here it is `listeners`, a list",
     "bind": "here it is `listeners: [{address: 127.0.0.1:6750}]`",
@@ -127,7 +132,7 @@ _TOP: Mapping[str, str] = {
     "threads": "one process serves all calls; this release has `workers: 1`",
 }
 _FOREIGN: tuple[tuple[re.Pattern[str], Mapping[str, str]], ...] = (
-    (re.compile(r"credentials\.[^.]+"), _CREDENTIAL),
+    (re.compile(r"credentials\..+"), _CREDENTIAL),
     (re.compile(r"routes\[\d+\]|defaults"), _ROUTE),
     (re.compile(r""), _TOP),
 )

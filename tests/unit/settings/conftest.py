@@ -1,0 +1,68 @@
+"""A folder with configuration files, which is also the current directory; no bearerd or proxy variable is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.settings import SettingsError, load
+
+MATERIAL = """\
+credentials:
+  crm:
+    type: oauth2_client_credentials
+    token_url: https://login.example/token
+    client_id: erp
+    client_secret: {env: CRM_SECRET}
+"""
+ROUTE = """\
+security_material: [security-material.yaml]
+routes:
+  - prefix: /crm
+    upstream: https://api.example
+    credential: crm
+"""
+
+Lines = Callable[..., list[str]]
+Write = Callable[[str, str | bytes], Path]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.delenv("BEARERD_CLIENT_SECRET", raising=False)
+    monkeypatch.delenv("UNSET", raising=False)
+    monkeypatch.setenv("CRM_SECRET", "s3cret")
+    monkeypatch.setenv("EMPTY", "")
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    def write(name: str, content: str | bytes) -> Path:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def lines(write: Write) -> Lines:
+    """Loads proxy.yaml beside security-material.yaml; the lines of its problems, none for a good one."""
+
+    def lines(proxy: str | bytes, material: str | bytes = MATERIAL) -> list[str]:
+        write("security-material.yaml", material)
+        try:
+            load([write("proxy.yaml", proxy)])
+        except SettingsError as exc:
+            return [str(problem) for problem in exc.problems]
+        return []
+
+    return lines

@@ -1,0 +1,198 @@
+"""The security material: what is told about broken aliases, and what is only warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.secrets import Secret
+from proxy.settings import load
+
+Lines = Callable[..., list[str]]
+Write = Callable[[str, str | bytes], Path]
+
+PROXY = "security_material: [security-material.yaml]\nroutes: [{prefix: /, upstream: 'https://a.example', credential: none}]\n"
+HEAD = "credentials:\n  crm:\n    type: oauth2_client_credentials\n"
+URL = "    token_url: https://login.example/token\n"
+ID = "    client_id: a\n"
+SECRET = "    client_secret: {env: CRM_SECRET}\n"
+AT = "security-material.yaml:"
+
+BROKEN = {
+    "type missing": (
+        "credentials:\n  crm:\n" + URL + ID + SECRET,
+        [AT + "3:5: credentials.crm.type: this key is missing; write oauth2_client_credentials"],
+    ),
+    "type of a later release": (
+        "credentials:\n  crm:\n    type: login_token\n" + URL + ID + SECRET,
+        [AT + "3:11: credentials.crm.type: not in this release, which has oauth2_client_credentials"],
+    ),
+    "type misspelt": (
+        "credentials:\n  crm:\n    type: oauth2_client_credential\n" + URL + ID + SECRET,
+        [AT + "3:11: credentials.crm.type: expected oauth2_client_credentials; did you mean oauth2_client_credentials?"],
+    ),
+    "required keys": (
+        HEAD,
+        [
+            AT + "3:5: credentials.crm.token_url: this key is missing",
+            AT + "3:5: credentials.crm.client_id: this key is missing",
+            AT + "3:5: credentials.crm.client_secret: this key is missing; write {env: NAME} or {file: PATH}",
+        ],
+    ),
+    "client_id a number": (
+        HEAD + URL + SECRET + "    client_id: 123\n",
+        [AT + "6:16: credentials.crm.client_id: expected text, got an integer; put it in quotes"],
+    ),
+    "client_id empty": (
+        HEAD + URL + SECRET + "    client_id: ''\n",
+        [AT + "6:16: credentials.crm.client_id: expected text, got an empty one"],
+    ),
+    "secret a number": (
+        HEAD + URL + ID + "    client_secret: 90210\n",
+        [AT + "6:20: credentials.crm.client_secret: expected text, {env: NAME} or {file: PATH}; put it in quotes"],
+    ),
+    "secret a list": (
+        HEAD + URL + ID + "    client_secret: [hunter2]\n",
+        [AT + "6:20: credentials.crm.client_secret: expected text, {env: NAME} or {file: PATH}"],
+    ),
+    "secret null": (
+        HEAD + URL + ID + "    client_secret:\n",
+        [AT + "6:19: credentials.crm.client_secret: a client secret is needed; write {env: NAME} or {file: PATH}"],
+    ),
+    "secret empty": (HEAD + URL + ID + "    client_secret: ''\n", [AT + "6:20: credentials.crm.client_secret: the secret is empty"]),
+    "secret in an unset variable": (
+        HEAD + URL + ID + "    client_secret: {env: UNSET}\n",
+        [AT + "6:20: credentials.crm.client_secret: environment variable UNSET is not set"],
+    ),
+    "secret in an empty variable": (
+        HEAD + URL + ID + "    client_secret: {env: EMPTY}\n",
+        [AT + "6:20: credentials.crm.client_secret: environment variable EMPTY is not set"],
+    ),
+    "secret in a missing file": (
+        HEAD + URL + ID + "    client_secret: {file: nowhere}\n",
+        [AT + "6:20: credentials.crm.client_secret: secret file nowhere: No such file or directory"],
+    ),
+    "secret in an empty file": (
+        HEAD + URL + ID + "    client_secret: {file: empty}\n",
+        [AT + "6:20: credentials.crm.client_secret: secret file empty is empty"],
+    ),
+    "foreign words": (
+        HEAD
+        + URL
+        + ID
+        + SECRET
+        + "    scopes: [a]\n    token_endpoint: x\n    client_secret_file: x\n    api_key: x\n    clientAuth: x\n    issuer: x\n",
+        [
+            AT + "7:5: credentials.crm.scopes: unknown key; here it is `scope`",
+            AT + "8:5: credentials.crm.token_endpoint: unknown key; here it is `token_url`",
+            AT + "9:5: credentials.crm.client_secret_file: unknown key; here it is `client_secret: {file: PATH}`",
+            AT
+            + "10:5: credentials.crm.api_key: unknown key; no API keys in this release; for a fixed header use `inject: {headers: {...}}`",
+            AT + "11:5: credentials.crm.clientAuth: unknown key; did you mean `client_auth`?",
+            AT + "12:5: credentials.crm.issuer: unknown key; not in this release; name the endpoint itself: `token_url`",
+        ],
+    ),
+    "client_auth of a later release": (
+        HEAD + URL + ID + SECRET + "    client_auth: private_key_jwt\n",
+        [AT + "7:18: credentials.crm.client_auth: not in this release, which has client_secret_basic and client_secret_post"],
+    ),
+    "scope a mapping": (
+        HEAD + URL + ID + SECRET + "    scope: {a: b}\n",
+        [AT + "7:12: credentials.crm.scope: expected a list of scopes, or one text with spaces between"],
+    ),
+    "ratio": (
+        HEAD + URL + ID + SECRET + "    lifetime: {refresh_before_ratio: 1}\n",
+        [AT + "7:38: credentials.crm.lifetime.refresh_before_ratio: expected float < 1.0"],
+    ),
+    "http": (
+        HEAD + ID + SECRET + "    token_url: http://login.example/token\n",
+        [AT + "6:16: credentials.crm.token_url: http shows everything on the way; write https, or allow_plaintext: true"],
+    ),
+    "metadata": (
+        HEAD + ID + SECRET + "    token_url: https://[fd00:ec2::254]/token\n",
+        [AT + "6:16: credentials.crm.token_url: a link-local or metadata address is not called; allow_link_local: true allows it"],
+    ),
+    "URL with a user": (
+        HEAD + ID + SECRET + "    token_url: https://a:hunter2@login.example/token\n",
+        [AT + "6:16: credentials.crm.token_url: a URL here has no user, query or fragment"],
+    ),
+    "duplicate alias": (
+        HEAD + URL + ID + SECRET + "  crm: {}\n",
+        [AT + "7:3: credentials.crm: the key is said twice; first in line 2"],
+    ),
+    "alias none": (
+        HEAD.replace("crm", "none") + URL + ID + SECRET,
+        [AT + "2:3: credentials.none: an alias is made of letters, digits, `.`, `_` and `-`, and is not `none`"],
+    ),
+    "alias that YAML made a boolean": (
+        HEAD.replace("crm", "no") + URL + ID + SECRET,
+        [AT + "2:3: credentials: YAML reads the key 'no' as the boolean false; put it in quotes"],
+    ),
+    "no mapping": ("credentials: {crm: text}", [AT + "1:20: credentials.crm: expected a mapping of keys, got text"]),
+    "no mapping of aliases": ("credentials: [crm]", [AT + "1:14: credentials: expected a mapping of aliases"]),
+}
+
+
+@pytest.mark.parametrize(("material", "expected"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_credential_is_told_at_its_place(lines: Lines, write: Write, material: str, expected: list[str]) -> None:
+    """One line per problem, and never the value of a secret."""
+    write("empty", "\n")
+
+    assert lines(PROXY, material) == expected
+
+
+def test_an_alias_in_two_files_is_refused(write: Write) -> None:
+    """Which of two credentials an alias means is never a question."""
+    write("security-material.yaml", HEAD + URL + ID + SECRET)
+
+    with pytest.raises(Exception, match=r"^security-material\.yaml:2:3: credentials\.crm: duplicate alias; first in proxy\.yaml:4$"):
+        load([write("proxy.yaml", PROXY + HEAD + URL + ID + SECRET)])
+
+
+def test_a_credential_is_taken_apart(write: Write) -> None:
+    """Grant and options get their own keys; a secret's file is relative to the file that names it."""
+    secret = write("conf/s/crm", "hunter2\n")
+    secret.chmod(0o600)
+    path = write(
+        "conf/proxy.yaml",
+        PROXY.splitlines()[1]
+        + "\n"
+        + HEAD
+        + URL
+        + ID
+        + "    client_secret: {file: s/crm}\n    scope: a b\n    audience: {env: CRM_SECRET}\n",
+    )
+
+    credential = load([path]).credentials["crm"]
+
+    assert credential.grant.scope == ("a", "b")
+    assert credential.options.client_secret == Secret("file", "conf/s/crm")
+
+
+WARNINGS = {
+    "text": (
+        "    client_secret: hunter2\n",
+        "client_secret: the secret stands here in clear; an environment variable or a file of its own keeps it out",
+    ),
+    "file": ("    client_secret: {file: open}\n", "client_secret: every user of this machine can read open; chmod o-r"),
+}
+
+
+@pytest.mark.parametrize(("secret", "text"), WARNINGS.values(), ids=WARNINGS)
+def test_an_exposed_secret_brings_a_warning(write: Write, secret: str, text: str) -> None:
+    """A secret that others can read works, and is told."""
+    write("open", "hunter2").chmod(0o644)
+    write("security-material.yaml", HEAD + URL + ID + secret)
+
+    warnings = load([write("proxy.yaml", PROXY.replace("none", "crm"))]).warnings
+
+    assert warnings == (f"security-material.yaml:6:20: credentials.crm.{text}",)
+
+
+def test_an_unused_credential_brings_a_warning(write: Write) -> None:
+    """An alias that no route names is probably a slip."""
+    write("security-material.yaml", HEAD + URL + ID + SECRET)
+
+    assert load([write("proxy.yaml", PROXY)]).warnings == ("security-material.yaml:2:3: credentials.crm: no route uses it",)
