@@ -128,7 +128,7 @@ class TokenEndpoint:
         """Something that changes when the secret does, and tells nothing of it; None: unreadable."""
         secret = self._credential.options.client_secret
         try:
-            return None if secret is None else hashlib.sha256(secret.read().encode()).hexdigest()
+            return None if secret is None else hashlib.sha256(secret.read().encode(errors="surrogatepass")).hexdigest()
         except SecretUnreadableError:
             return None
 
@@ -144,8 +144,11 @@ class TokenEndpoint:
             raise SecretUnavailableError("it has no client_secret", alias=alias)
         try:
             secret = options.client_secret.read()
+            secret.encode()
         except SecretUnreadableError as exc:
             raise SecretUnavailableError(alias=alias, log_detail=str(exc)) from exc
+        except UnicodeEncodeError:  # an environment variable may hold any bytes; the exception would show one
+            raise SecretUnavailableError("the secret is not UTF-8 text", alias=alias) from None
         return Facts(
             alias=alias,
             now=self._clock(),

@@ -234,8 +234,9 @@ class CachedTokenSource:
         return progress.flight
 
     async def _fly(self, key: TokenKey, progress: _Progress) -> Token:
-        began, secret = self._clock(), self._secret_version()
+        began, secret = self._clock(), None
         try:
+            secret = self._secret_version()
             token = await self._fetch(key)
             if token.value == progress.refused:  # begun before that refusal: what it brought is the refused token again
                 token = await self._fetch(key)

@@ -507,6 +507,16 @@ async def test_unreadable_secret(server: Server, build: Build, tmp_path: Path) -
     assert server.seen == []
 
 
+async def test_secret_that_is_no_text(server: Server, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable with foreign bytes is the secret's fault, told without showing any of it."""
+    monkeypatch.setenv("CRM_SECRET", "abc\udcff")
+    endpoint = build(f"http://127.0.0.1:{server.port}/", CredentialOptions(client_secret=Secret("env", "CRM_SECRET")))
+    error = await refused(endpoint)
+    assert error.code == "secret_unavailable"
+    assert "udcff" not in error.detail + error.log_detail
+    assert endpoint.secret_version() is not None
+
+
 async def test_no_secret(server: Server, build: Build) -> None:
     """A credential without client_secret fails closed."""
     assert (await refused(build(f"http://127.0.0.1:{server.port}/", CredentialOptions()))).code == "secret_unavailable"
