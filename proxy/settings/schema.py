@@ -100,6 +100,7 @@ class _Writer:
         schema = self._type(path, kind)
         if takes_none(field.type):
             schema = {"anyOf": [schema, {"type": "null"}]}
+        kind = get_args(kind)[0] if get_origin(kind) is tuple else kind
         if section(kind):
             return {"description": (kind.__doc__ or "").partition("\n")[0], **schema}
         if not field.required and kind is not Secret:

@@ -1,0 +1,130 @@
+"""Documentation, schemas and examples agree with the models."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]  # it ships no types
+import pytest
+import yaml
+
+from proxy.settings import SettingsError, load
+from proxy.settings.keys import every_key
+from proxy.settings.schema import DOCS, FOLDER, ROOT, main, meanings, schemas
+from proxy.settings.single import FLAGS, variable
+
+Write = Callable[[str, str | bytes], Path]
+
+TEXT = DOCS.read_text(encoding="utf-8")
+KEYS = {key.path: (key.type, key.default) for key in every_key()}
+EXAMPLES = sorted(path for path in (ROOT / "config").rglob("*.yaml") if path.name != "security-material.yaml")
+ALL_FILES = sorted((ROOT / "config").rglob("*.yaml"))
+VARIABLES = (
+    "CRM_CLIENT_SECRET",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "SALESFORCE_CLIENT_ID",
+    "SALESFORCE_SECRET",
+    "ENTRA_CLIENT_ID",
+    "ENTRA_SECRET",
+)
+
+
+def shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_documentation_has_every_key_as_the_models_have_it() -> None:
+    """Each key is documented with its type and default, and nothing else is."""
+    assert {key: (kind, default) for key, (kind, default, _) in meanings(TEXT).items()} == KEYS
+
+
+def test_every_key_is_documented_once() -> None:
+    """A key has one row."""
+    rows = re.findall(r"^\| `([^`]+)` \|", TEXT, re.MULTILINE)
+
+    assert sorted(rows) == sorted(set(rows))
+
+
+def test_every_flag_is_documented() -> None:
+    """The variables of the single route are in the page."""
+    assert [flag for flag in FLAGS if f"`{variable(flag)}`" not in TEXT] == []
+
+
+def test_the_schemas_are_current() -> None:
+    """What lies in config/schema is what the models and the documentation make."""
+    assert main(["--check"]) == 0
+
+
+def test_every_key_of_the_schema_has_a_description() -> None:
+    """An editor can say of each key what it means."""
+    assert [place for name, schema in schemas(TEXT).items() for place in _undescribed(name, schema)] == []
+
+
+def _undescribed(place: str, schema: Any) -> list[str]:
+    """The keys below `place` without a description; those of {env: NAME} and {file: PATH} are told one level up."""
+    if not isinstance(schema, dict):
+        return []
+    keys = {name: key for name, key in schema.get("properties", {}).items() if name not in {"env", "file"}}
+    here = [f"{place}.{name}" for name, key in keys.items() if "description" not in key]
+    return here + [deeper for name, value in schema.items() for deeper in _undescribed(f"{place}.{name}", value)]
+
+
+def _validator(file: Path) -> Any:
+    modeline = re.match(r"# yaml-language-server: \$schema=(\S+)\n", file.read_text(encoding="utf-8"))
+    assert modeline
+    return jsonschema.Draft202012Validator(json.loads((file.parent / modeline[1]).read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("file", ALL_FILES, ids=shown)
+def test_an_example_is_valid_by_the_schema_it_names(file: Path) -> None:
+    """The modeline leads to a schema, and the schema takes the example."""
+    _validator(file).validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=shown)
+def test_an_example_loads_without_a_warning(file: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every example works as it stands, given its variables and secret files."""
+    monkeypatch.setattr("os.environ", {**dict.fromkeys(VARIABLES, "x"), "ENTRA_TOKEN_URL": "https://login.example/token"})
+    write("secrets/erp_client_secret", "x").chmod(0o600)
+    [write(near.name, near.read_bytes()) for near in file.parent.glob("*.yaml")]
+
+    loaded = load([Path(file.name)])
+
+    assert loaded.routes
+    assert loaded.warnings == ()
+
+
+WRONG = {
+    "unknown key": {"routs": []},
+    "unknown key of a route": {"routes": [{"prefix": "/a", "backend": "x"}]},
+    "duration": {"drain_timeout": "5 x"},
+    "negative": {"drain_timeout": -1},
+    "no such choice": {"log": {"level": "warn"}},
+    "number as text": {"credentials": {"a": {"type": "oauth2_client_credentials", "token_url": "x", "client_id": 1, "client_secret": "x"}}},
+    "credential without a type": {"credentials": {"a": {"token_url": "https://x", "client_id": "a", "client_secret": "x"}}},
+    "ratio": {"credentials": {"a": {"lifetime": {"refresh_before_ratio": 1}}}},
+}
+
+
+@pytest.mark.parametrize("document", WRONG.values(), ids=WRONG)
+def test_the_schema_refuses_what_load_refuses(document: dict[str, Any], write: Write) -> None:
+    """An editor marks what bearerd would not take."""
+    schema = json.loads((FOLDER / "proxy.schema.json").read_text(encoding="utf-8"))
+
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(document)) != []
+    with pytest.raises(SettingsError):
+        load([write("proxy.yaml", json.dumps(document))])
+
+
+def test_the_blocks_of_the_page_load(write: Write) -> None:
+    """The first two blocks of docs/configuration.md are a whole configuration."""
+    first, second = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
+    write("security-material.yaml", second)
+    write("secrets/crm", "x").chmod(0o600)
+
+    assert load([write("proxy.yaml", first)]).warnings == ()

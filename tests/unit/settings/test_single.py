@@ -1,0 +1,113 @@
+"""One route from flags: what it comes to, and how its problems name the flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.http.routing import UpstreamURL
+from proxy.secrets import Secret
+from proxy.settings import SettingsError, load_single
+from proxy.settings.single import FLAGS, variable
+
+Write = Callable[[str, str | bytes], Path]
+
+GOOD = {"upstream": "https://api.example/v1", "token-url": "https://login.example/token", "client-id": "a", "client-secret": "hunter2"}
+
+
+def test_flags_make_one_route() -> None:
+    """What is not said has the defaults of a file, and the prefix is /."""
+    settings = load_single({**GOOD, "scope": "a b", "prefix": None})
+
+    (route,) = settings.routes
+    credential = settings.credentials["default"]
+    assert (route.prefix, route.upstream, route.credential) == ("/", UpstreamURL.parse("https://api.example/v1"), "default")
+    assert credential.grant.scope == ("a", "b")
+    assert credential.options.client_secret == Secret("text", "hunter2")
+    assert settings.listeners[0].address == "127.0.0.1:6750"
+    assert settings.files == ()
+
+
+def test_flags_say_more() -> None:
+    """Prefix, addresses and permissions come from their flags."""
+    settings = load_single(
+        {
+            **GOOD,
+            "prefix": "/x",
+            "upstream": "http://api",
+            "allow-plaintext": "true",
+            "listen": "0.0.0.0:0",
+            "allow-anonymous": "1",
+            "admin": "[::1]:0",
+        }
+    )
+
+    assert settings.routes[0].prefix == "/x"
+    assert (settings.listeners[0].address, settings.admin.address) == ("0.0.0.0:0", "[::1]:0")
+
+
+def test_a_secret_in_its_variable_stays_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret from the environment is read when used, and brings no warning."""
+    monkeypatch.setenv("BEARERD_CLIENT_SECRET", "hunter2")
+
+    settings = load_single(GOOD)
+
+    assert settings.credentials["default"].options.client_secret == Secret("env", "BEARERD_CLIENT_SECRET")
+    assert settings.warnings == ()
+
+
+def test_a_secret_in_a_file_stays_there(write: Write) -> None:
+    """The file is relative to the current directory."""
+    write("s/one", "hunter2").chmod(0o600)
+
+    settings = load_single({**GOOD, "client-secret": None, "client-secret-file": "s/one"})
+
+    assert settings.credentials["default"].options.client_secret == Secret("file", "s/one")
+
+
+BROKEN = {
+    "nothing": (
+        dict.fromkeys(FLAGS),
+        [
+            "--upstream: missing; say --upstream or BEARERD_UPSTREAM",
+            "--token-url: missing; say --token-url or BEARERD_TOKEN_URL",
+            "--client-id: missing; say --client-id or BEARERD_CLIENT_ID",
+            "--client-secret-file: missing; say --client-secret-file or BEARERD_CLIENT_SECRET",
+        ],
+    ),
+    "two secrets": (
+        {**GOOD, "client-secret-file": "x"},
+        ["--client-secret-file: said together with --client-secret; say one of them"],
+    ),
+    "wrong values": (
+        {**GOOD, "upstream": "http://api.example", "token-url": "login", "prefix": "x", "listen": "80", "allow-anonymous": "maybe"},
+        [
+            "--allow-anonymous: expected true or false, got text",
+            "--token-url: expected a URL that starts with https:// or http:// and names a host",
+            "--prefix: not a path: it begins with /",
+            "--upstream: http shows everything on the way; write https, or allow_plaintext: true",
+            "--listen: expected host:port, [::1]:port or unix:/path",
+        ],
+    ),
+    "missing file": (
+        {**GOOD, "client-secret": None, "client-secret-file": "nowhere"},
+        ["--client-secret-file: secret file nowhere: No such file or directory"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), BROKEN.values(), ids=BROKEN)
+def test_a_problem_names_the_flag(options: dict[str, str | None], expected: list[str]) -> None:
+    """All problems come at once, each with the flag that repairs it."""
+    with pytest.raises(SettingsError) as caught:
+        load_single(options)
+
+    assert [str(problem) for problem in caught.value.problems] == expected
+
+
+@pytest.mark.parametrize(("flag", "name"), [("upstream", "BEARERD_UPSTREAM"), ("client-secret-file", "BEARERD_CLIENT_SECRET_FILE")])
+def test_each_flag_has_a_variable(flag: str, name: str) -> None:
+    """The variable's name follows from the flag's."""
+    assert variable(flag) == name
