@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from typing import TYPE_CHECKING
 
 import click
 
 from proxy.cli.configuration import config_option, fail, read_or_exit, reader, single_route_options
-from proxy.logs import configure
+from proxy.logs import LibraryLog, configure
 from proxy.server import BindError, Server
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def command(configs: tuple[Path, ...], **flags: str | None) -> None:
 
 async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     logs = configure(form=settings.log.format, level=settings.log.level, access=settings.log.access)
+    logging.getLogger().addHandler(LibraryLog(logs))
     try:
         server = Server(settings, logs=logs, reload=read)
         gc.collect()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from proxy.oauth.events import DiscardReason
     from proxy.oauth.token import TokenState
 
-__all__ = ["Access", "EventLog", "Logs", "configure"]
+__all__ = ["Access", "EventLog", "LibraryLog", "Logs", "configure"]
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
@@ -122,6 +122,22 @@ class EventLog:
             self._logs.event("warning", "token_needs_authorization", alias=alias, code=cause)
         else:
             self._logs.event("debug", "token_state", alias=alias, state=state)
+
+
+class LibraryLog(logging.Handler):
+    """What libraries say through Python's own logging, as event lines: redacted, and told apart by `logger`."""
+
+    def __init__(self, logs: Logs) -> None:
+        super().__init__(logging.WARNING)
+        self._logs = logs
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level: Level = "error" if record.levelno >= logging.ERROR else "warning"
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # a library's own mistake in its arguments
+            message = str(record.msg)
+        self._logs.event(level, "library", logger=record.name, message=message, exc_info=record.exc_info or None)
 
 
 class _Lines:

@@ -37,7 +37,7 @@ _QUOTE = r"\\?[\"']"
 _VALUE = r"[^\s\"'&,;}]+"
 _PAIRS = (
     re.compile(rf"\b({_NAME}(?:{_QUOTE}\s*:\s*(?:{_QUOTE})?|(?:{_QUOTE})?\s*=\s*(?:{_QUOTE})?)){_VALUE}", re.IGNORECASE),
-    re.compile(rf"(?<![\w.])({_NAME}\s*:\s*(?:{_QUOTE})?){_VALUE}", re.IGNORECASE),  # not `credentials.crm.client_secret: the file ...`
+    re.compile(rf"(?<![\w./])({_NAME}\s*:\s*(?:{_QUOTE})?){_VALUE}", re.IGNORECASE),  # not a key path's or a URL's last word
 )
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*")
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxy.errors import RouteNotFoundError, TokenInvalidClientError
-from proxy.logs import Access, EventLog, Format, Level, Logs, configure
+from proxy.logs import Access, EventLog, Format, Level, LibraryLog, Logs, configure
 from proxy.metrics import Metrics
 from proxy.oauth.events import Fanout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 NOW = 1_767_323_045.678
@@ -188,6 +192,41 @@ def test_fanout_reaches_metrics_and_logs() -> None:
     fanout.token_state("crm", "needs_authorization", cause=None, until=None)
     assert told(lines) == [("info", "token_fetched"), ("info", "token_discarded"), ("warning", "token_needs_authorization")]
     assert b'bearerd_token_waiters_total{alias="crm"} 1.0' in metrics.expose()[0]
+
+
+@pytest.fixture
+def library() -> Iterator[logging.Logger]:
+    """A logger of a library, as it is without us."""
+    logger = logging.Logger("aiohttp.server")  # noqa: LOG001  # one that nothing else in the process shares
+    yield logger
+    logger.handlers.clear()
+
+
+@pytest.mark.parametrize(
+    ("level", "text", "arguments", "shown"),
+    [
+        (logging.WARNING, "sent %s", ("Bearer abc",), ("warning", "sent Bearer [redacted]")),
+        (logging.ERROR, "a\nb", (), ("error", "a\nb")),
+        (logging.CRITICAL, "plain %d", ("x",), ("error", "plain %d")),
+    ],
+)
+def test_library_log(library: logging.Logger, level: int, text: str, arguments: tuple[str, ...], shown: tuple[str, str]) -> None:
+    """What a library logs becomes an event line, redacted, whatever mistake it makes in its arguments."""
+    lines = Lines()
+    library.addHandler(LibraryLog(lines.logs))
+    library.log(level, text, *arguments)
+    line = lines.events()[0]
+    assert (line["event"], line["logger"], line["level"], line["message"]) == ("library", "aiohttp.server", *shown)
+
+
+def test_library_log_has_the_traceback(library: logging.Logger) -> None:
+    """A library's traceback is in the line; what it says below a warning is not written."""
+    lines = Lines()
+    library.addHandler(LibraryLog(lines.logs))
+    library.info("chatter")
+    library.error("failed", exc_info=ValueError("sent Basic abc"))
+    (line,) = lines.events()
+    assert "ValueError: sent Basic [redacted]" in line["exception"]
 
 
 def test_configure_writes_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:

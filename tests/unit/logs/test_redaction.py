@@ -27,6 +27,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
         ("my_access_token=abc", "my_access_token=[redacted]"),
         ("crm.client_secret=abc", "crm.client_secret=[redacted]"),
         ("{'client_secret': 'abc'}", "{'client_secret': '[redacted]'}"),
+        ("https://login.example.com/token: connection refused", "https://login.example.com/token: connection refused"),
         ("    client_secret: abc", "    client_secret: [redacted]"),
         (
             "credentials.crm.client_secret: environment variable X is not set",
