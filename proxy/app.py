@@ -102,7 +102,10 @@ class App:
         metrics.watch_connections(self.connections)
 
     async def replaced_by(self, after: App) -> None:
-        """End what the next configuration did not take over; calls in progress keep their connections."""
+        """End what the next configuration did not take over, once no call of this one is being served."""
+        for alias in after.aliases.values():
+            alias.source.end_cool_down()
+        await self.handler.quiet()
         kept = {id(active) for active in after.routes.values()}
         for active in self.routes.values():
             if id(active) not in kept:
@@ -111,8 +114,6 @@ class App:
         for alias in self.aliases.values():
             if id(alias) not in sources:
                 await alias.aclose()
-            else:
-                alias.source.end_cool_down()
 
     async def aclose(self) -> None:
         """End every fetch and connection."""

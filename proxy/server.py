@@ -59,9 +59,7 @@ class Server:
         self._clients: list[ClientServer] = []
         self._sockets: list[asyncio.Server] = []
         self._runners: list[web.AppRunner] = []
-        self._running = 0
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        self._replaced: dict[asyncio.Task[None], App] = {}  # earlier configurations that still serve calls
         self._stop: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self._reloading = asyncio.Lock()
         self._listening = False
@@ -132,17 +130,16 @@ class Server:
             self.logs.event(
                 "info", "config_reloaded", routes=len(settings.routes), credentials=len(settings.credentials), needs_restart=restart
             )
-            await before.replaced_by(after)
+            ending = asyncio.create_task(before.replaced_by(after))
+            self._replaced[ending] = before
+            ending.add_done_callback(self._replaced.pop)
 
     async def _serve(self, request: Incoming) -> web.StreamResponse:
-        self._running += 1
-        self._quiet.clear()
-        try:
-            return await self._app.handler(request)
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._quiet.set()
+        return await self._app.handler(request)
+
+    @property
+    def _running(self) -> int:
+        return sum(app.handler.running for app in (self._app, *self._replaced.values()))
 
     def _refuse(self, client: ClientProtocol, error: ProxyError) -> None:
         self._app.handler.refuse(client, error)
@@ -193,14 +190,16 @@ class Server:
             clients.retire()
         try:
             async with asyncio.timeout(seconds):
-                await self._quiet.wait()
+                await self._app.handler.quiet()
+                await asyncio.gather(*self._replaced)
         except TimeoutError:
             self.logs.event("warning", "drain_timeout", running=self._running, key="drain_timeout")
 
     async def _close(self) -> None:
         for clients in self._clients:
             await clients.shutdown(0.1)
-        await self._app.aclose()
+        for app in (self._app, *self._replaced.values()):
+            await app.aclose()
         for runner in self._runners:
             await runner.cleanup()
         self.logs.event("info", "stopped")

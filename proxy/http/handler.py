@@ -42,12 +42,28 @@ class Handler:
         self._unmatched = metrics.route("")
         self._logs = logs
         self._world = world
+        self.running = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    async def quiet(self) -> None:
+        """Wait until no call is being served."""
+        await self._quiet.wait()
 
     async def __call__(self, request: Incoming) -> web.StreamResponse:
         """Answer one request, whatever happens."""
         if request.head is None:
             raise InternalError("a request without a head")
-        call = Call(request, request.head, started=self._world.clock(), new_id=self._world.new_id)
+        self.running += 1
+        self._quiet.clear()
+        try:
+            return await self._serve(Call(request, request.head, started=self._world.clock(), new_id=self._world.new_id))
+        finally:
+            self.running -= 1
+            if not self.running:
+                self._quiet.set()
+
+    async def _serve(self, call: Call) -> web.StreamResponse:
         keep_alive = False
         try:
             keep_alive = await self._walk(call)
