@@ -100,13 +100,18 @@ class Secret:
 
 def _read_file(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_SECRET:
-            raise SecretUnreadableError(f"secret file {path} is over {MAX_SECRET} bytes")
-        value = path.read_text(encoding="utf-8").rstrip("\r\n")
+        with path.open("rb") as stream:
+            content = stream.read(MAX_SECRET + 1)
     except OSError as exc:
         raise SecretUnreadableError(f"secret file {path}: {exc.strerror}") from exc
-    except UnicodeDecodeError as exc:
-        raise SecretUnreadableError(f"secret file {path} is not UTF-8 text") from exc
+    except ValueError as exc:
+        raise SecretUnreadableError(f"secret file {str(path)!a} cannot be read") from exc
+    if len(content) > MAX_SECRET:
+        raise SecretUnreadableError(f"secret file {path} is over {MAX_SECRET} bytes")
+    try:
+        value = content.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise SecretUnreadableError(f"secret file {path} is not UTF-8 text") from None  # the original holds the secret
     if not value:
         raise SecretUnreadableError(f"secret file {path} is empty")
     return value

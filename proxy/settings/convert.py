@@ -126,7 +126,7 @@ class Conversion:
     def _secret(self, node: Node) -> Any:
         try:
             secret = Secret.parse(plain(node)).relative_to(Path(node.place.file).parent)
-            secret.read()
+            secret.read().encode()
         except UnicodeError:
             return self.fail(node, "the secret is not UTF-8 text")
         except ValueError as exc:

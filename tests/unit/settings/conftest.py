@@ -39,6 +39,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("UNSET", raising=False)
     monkeypatch.setenv("CRM_SECRET", "s3cret")
     monkeypatch.setenv("EMPTY", "")
+    monkeypatch.setenv("NOT_TEXT", "hunter2\udcff")
     return tmp_path
 
 

@@ -70,6 +70,10 @@ BROKEN = {
         HEAD + URL + ID + "    client_secret: {env: EMPTY}\n",
         [AT + "6:20: credentials.crm.client_secret: environment variable EMPTY is not set"],
     ),
+    "secret that is no text": (
+        HEAD + URL + ID + "    client_secret: {env: NOT_TEXT}\n",
+        [AT + "6:20: credentials.crm.client_secret: the secret is not UTF-8 text"],
+    ),
     "secret in a missing file": (
         HEAD + URL + ID + "    client_secret: {file: nowhere}\n",
         [AT + "6:20: credentials.crm.client_secret: secret file nowhere: No such file or directory"],

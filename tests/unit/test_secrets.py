@@ -1,0 +1,116 @@
+"""Secrets: three places, read when used, never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proxy.secrets import MAX_SECRET, Secret, SecretUnreadableError
+
+FORMS = {"text": ("hunter2", "text"), "env": ({"env": "NAME"}, "env"), "file": ({"file": "a/b"}, "file")}
+
+
+@pytest.mark.parametrize(("value", "kind"), FORMS.values(), ids=FORMS)
+def test_a_secret_has_one_of_three_places(value: object, kind: str) -> None:
+    """Text, a variable or a file."""
+    assert Secret.parse(value).kind == kind
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", {"env": ""}, {"file": ""}, None, 90210, ["hunter2"], {}, {"env": 1}, {"env": "A", "file": "b"}, {"text": "hunter2"}],
+    ids=repr,
+)
+def test_another_form_is_refused_without_its_value(value: object) -> None:
+    """What may be a secret is not quoted."""
+    with pytest.raises(ValueError, match=r"^(expected text, \{env: NAME\} or \{file: PATH\}|the secret is empty)$"):
+        Secret.parse(value)
+
+
+def test_a_secret_never_shows_its_text() -> None:
+    """Neither repr nor str has it."""
+    assert "hunter2" not in f"{Secret.parse('hunter2')!r} {Secret.parse('hunter2')}"
+
+
+def test_a_place_is_shown() -> None:
+    """Where a secret is kept is no secret."""
+    assert repr(Secret.parse({"env": "NAME"})) == "Secret(env: NAME)"
+
+
+def test_a_variable_is_read_when_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotated secret needs no restart."""
+    secret = Secret.parse({"env": "NAME"})
+    monkeypatch.setenv("NAME", "one")
+    first = secret.read()
+    monkeypatch.setenv("NAME", "two")
+
+    assert (first, secret.read()) == ("one", "two")
+
+
+@pytest.mark.parametrize("content", [b"hunter2", b"hunter2\n", b"hunter2\r\n"])
+def test_a_file_is_read_without_its_line_end(tmp_path: Path, content: bytes) -> None:
+    """Editors and `echo` put a line end that is no part of the secret."""
+    (tmp_path / "s").write_bytes(content)
+
+    assert Secret.parse({"file": "s"}).relative_to(tmp_path).read() == "hunter2"
+
+
+def test_blanks_belong_to_a_secret(tmp_path: Path) -> None:
+    """Only line ends are dropped."""
+    (tmp_path / "s").write_bytes(b" hunter2 \n")
+
+    assert Secret("file", str(tmp_path / "s")).read() == " hunter2 "
+
+
+FILES = {
+    "empty": (b"", "is empty"),
+    "only a line end": (b"\n", "is empty"),
+    "not text": (b"hunter2\xff", "is not UTF-8 text"),
+    "too large": (b"x" * (MAX_SECRET + 1), f"is over {MAX_SECRET} bytes"),
+}
+
+
+@pytest.mark.parametrize(("content", "reason"), FILES.values(), ids=FILES)
+def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    """The reason names the file, never what is in it."""
+    file = tmp_path / "s"
+    file.write_bytes(content)
+
+    with pytest.raises(SecretUnreadableError) as caught:
+        Secret("file", str(file)).read()
+
+    assert str(caught.value) == f"secret file {file} {reason}"
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """The system's reason is told."""
+    with pytest.raises(SecretUnreadableError, match=r"No such file or directory$"):
+        Secret("file", str(tmp_path / "s")).read()
+
+
+def test_a_file_name_that_cannot_be_one_is_refused() -> None:
+    """A zero byte is no part of a path."""
+    with pytest.raises(SecretUnreadableError, match=r"cannot be read$"):
+        Secret("file", "a\0b").read()
+
+
+def test_an_unset_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is named."""
+    monkeypatch.delenv("NAME", raising=False)
+
+    with pytest.raises(SecretUnreadableError, match=r"^environment variable NAME is not set$"):
+        Secret("env", "NAME").read()
+
+
+def test_secrets_are_equal_by_place() -> None:
+    """A reload can see whether a credential changed."""
+    assert Secret("env", "A") == Secret("env", "A") != Secret("file", "A")
+    assert len({Secret("env", "A"), Secret("env", "A")}) == 1
+    assert Secret("env", "A") != "A"
+
+
+def test_only_a_file_has_a_path() -> None:
+    """The path of a secret in a file, relative to the file that names it."""
+    assert Secret("file", "s").relative_to(Path("/etc")).path == Path("/etc/s")
+    assert Secret("text", "s").relative_to(Path("/etc")).path is None
