@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import (
     BodyTimeoutError,
@@ -19,18 +19,44 @@ from proxy.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from proxy.http.headers import encode_head, for_client, for_upstream
+from proxy.http.headers import encode_head, for_upstream
 from proxy.http.retry import IDEMPOTENT
 
 if TYPE_CHECKING:
     from proxy.http.active import ActiveRoute
-    from proxy.http.call import Call
+    from proxy.http.body import RequestBody
+    from proxy.http.headers import Caller
     from proxy.http.retry import Failure
     from proxy.http.upstream import Connection, ConnectionPool
-    from proxy.http.wire import ResponseHead
+    from proxy.http.wire import RequestHead, ResponseHead
     from proxy.oauth.token import Token
 
 DRAINABLE = 64 << 10  # bytes of an unwanted answer that are read to keep its connection
+
+
+class Outgoing(Protocol):
+    """What is sent: a caller's request, or one of our own."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def head(self) -> RequestHead: ...
+    @property
+    def request_line(self) -> bytes: ...
+    @property
+    def body(self) -> RequestBody: ...
+    @property
+    def caller(self) -> Caller: ...
+
+    def continue_expected(self) -> None:
+        """A connection is at hand: who waits with the body may send it."""
+
+    async def pass_interim(self, head: ResponseHead) -> None:
+        """An interim response came before the final one.
+
+        Raises:
+            ConnectionError: the caller left.
+        """
 
 
 class AttemptFailedError(Exception):
@@ -80,7 +106,7 @@ class Answer:
         await self.close()
 
 
-async def attempt(call: Call, active: ActiveRoute, token: Token | None, *, fresh: bool) -> Answer:
+async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, fresh: bool) -> Answer:
     """The answer to one send of the request.
 
     Raises:
@@ -114,7 +140,7 @@ async def attempt(call: Call, active: ActiveRoute, token: Token | None, *, fresh
     return Answer(head, connection, active.pool, sender)
 
 
-async def _start_body(call: Call, connection: Connection) -> asyncio.Task[None] | None:
+async def _start_body(call: Outgoing, connection: Connection) -> asyncio.Task[None] | None:
     """Sends the body: at once where it is all here, else beside the wait for the answer."""
     if call.body.empty:
         return None
@@ -124,7 +150,7 @@ async def _start_body(call: Call, connection: Connection) -> asyncio.Task[None] 
     return asyncio.create_task(_send_or_abort(call, connection))
 
 
-async def _send_or_abort(call: Call, connection: Connection) -> None:
+async def _send_or_abort(call: Outgoing, connection: Connection) -> None:
     try:
         await _send_body(call, connection)
     except BaseException:
@@ -132,7 +158,7 @@ async def _send_or_abort(call: Call, connection: Connection) -> None:
         raise
 
 
-async def _send_body(call: Call, connection: Connection) -> None:
+async def _send_body(call: Outgoing, connection: Connection) -> None:
     chunked = call.body.framing.kind == "chunked"
     try:
         async with aclosing(call.body.pieces()) as pieces:
@@ -145,7 +171,7 @@ async def _send_body(call: Call, connection: Connection) -> None:
         connection.write(b"0\r\n\r\n")
 
 
-async def _final_head(call: Call, active: ActiveRoute, connection: Connection, sender: asyncio.Task[None] | None) -> ResponseHead:
+async def _final_head(call: Outgoing, active: ActiveRoute, connection: Connection, sender: asyncio.Task[None] | None) -> ResponseHead:
     """The final head; interim ones are passed on. `timeout.response` runs from the end of the request's body."""
     loop = asyncio.get_running_loop()
     limit = active.route.timeout.response
@@ -159,21 +185,13 @@ async def _final_head(call: Call, active: ActiveRoute, connection: Connection, s
                 sender.add_done_callback(sent)
             try:
                 while (head := await connection.head()).status < 200:  # noqa: PLR2004  # RFC 9110 §15.2
-                    await _pass_interim(call, head)
+                    await call.pass_interim(head)
             finally:
                 if sender is not None:
                     sender.remove_done_callback(sent)
     except TimeoutError as exc:
         raise UpstreamTimeoutError("no response head within timeout.response", key=f"routes.{active.route.name}.timeout.response") from exc
     return head
-
-
-async def _pass_interim(call: Call, head: ResponseHead) -> None:
-    """102, 103 and the like go to HTTP/1.1 callers; 100 was answered here already."""
-    if head.status == 100 or not call.head.minor:  # noqa: PLR2004  # Continue
-        return
-    call.client.write(encode_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), for_client(head.headers)))
-    await call.client.drain()
 
 
 def _explained(exc: ProxyError, connection: Connection, sender: asyncio.Task[None] | None) -> Exception:

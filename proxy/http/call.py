@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from proxy.errors import ExpectationFailedError
-from proxy.http.headers import Caller
+from proxy.http.headers import Caller, encode_head, for_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from proxy.http.active import ActiveRoute
     from proxy.http.body import RequestBody
     from proxy.http.listener import ClientProtocol, Incoming
-    from proxy.http.wire import RequestHead
+    from proxy.http.wire import RequestHead, ResponseHead
     from proxy.oauth.token import Token
 
 CLIENT_LEFT = 499  # what is counted when the caller left before an answer began
@@ -143,3 +143,10 @@ class Call:
         if self.expects and self.head.minor and not self.continued and not self.body.ready():
             self.continued = True
             self.client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def pass_interim(self, head: ResponseHead) -> None:
+        """102, 103 and the like go to HTTP/1.1 callers; 100 was answered here already."""
+        if head.status == 100 or not self.head.minor:  # noqa: PLR2004  # Continue
+            return
+        self.client.write(encode_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), for_client(head.headers)))
+        await self.client.drain()

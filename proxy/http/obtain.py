@@ -107,7 +107,7 @@ class Obtain:
     async def _has_failed(self, answer: Answer) -> bool:
         status = answer.head.status
         expired_when = self._active.route.expired_when
-        return status >= 400 or (status in expired_when.status and await _expired(answer, expired_when))  # noqa: PLR2004  # RFC 9110 §15.5
+        return status >= 400 or await says_expired(answer, expired_when)  # noqa: PLR2004  # RFC 9110 §15.5
 
     async def _facts(self, outcome: Answer | AttemptFailedError, token: Token | None) -> Attempt:
         call, active, now = self._call, self._active, self._world.clock()
@@ -117,7 +117,7 @@ class Obtain:
             failure = outcome.failure
         else:
             status = outcome.head.status
-            expired = status in active.route.expired_when.status and await _expired(outcome, active.route.expired_when)
+            expired = await says_expired(outcome, active.route.expired_when)
             challenge = read_challenge(outcome.head)
             waited = parse_retry_after(outcome.head.values(b"retry-after"), self._world.epoch())
         source = active.token
@@ -252,8 +252,10 @@ class Obtain:
         return self._active.token.alias if self._active.token else None
 
 
-async def _expired(answer: Answer, expired_when: ExpiredWhen) -> bool:
-    """Whether the header and body matchers fit too."""
+async def says_expired(answer: Answer, expired_when: ExpiredWhen) -> bool:
+    """Whether the answer says that the token is no longer valid: its status, and the header and body matchers where there are any."""
+    if answer.head.status not in expired_when.status:
+        return False
     for name, wanted in expired_when.header.items():
         values = answer.head.values(name.lower().encode("latin-1"))
         if not any(wanted.lower().encode("latin-1") in value.lower() for value in values):

@@ -5,17 +5,15 @@ Whatever stands there becomes a finite number of seconds; nothing raises.
 
 from __future__ import annotations
 
-import base64
-import json
 import math
 import re
 from email.utils import parsedate_to_datetime
 
+from proxy.oauth.jwt import jwt_part
 from proxy.oauth.lifetime import LONGEST
 
 RETRY_AFTER_CAP = 300.0  # seconds; a longer wait is asked again
 LAST_EXP = 1e11  # epoch seconds; beyond it are milliseconds
-_JWS = re.compile(r"[\w-]+\.([\w-]+)\.[\w-]*", re.ASCII)  # RFC 7515 §3.1
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 
@@ -59,14 +57,7 @@ def _seconds(value: object) -> float | None:
 
 def _jwt_exp(token: str) -> float | None:
     """The `exp` claim of a JWT (RFC 7519 §4.1.4), unverified."""
-    jws = _JWS.fullmatch(token)
-    if jws is None:
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(jws[1] + "=" * (-len(jws[1]) % 4)))
-    except (ValueError, RecursionError):
-        return None
-    exp = claims.get("exp") if isinstance(claims, dict) else None
+    exp = (jwt_part(token, "claims") or {}).get("exp")
     if isinstance(exp, bool) or not isinstance(exp, int | float) or not 0 < exp < LAST_EXP:
         return None
     return float(exp)

@@ -32,6 +32,7 @@ FLOORS = (
         "proxy.oauth.response",
         "proxy.oauth.lifetime",
         "proxy.oauth.expiry",
+        "proxy.oauth.jwt",
         "proxy.oauth.quoting",
         "proxy.oauth.refusal",
         "proxy.oauth.recovery",
