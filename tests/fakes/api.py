@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from aiohttp import BasicAuth, ClientSession, TCPConnector, web
+from aiohttp import ClientSession, TCPConnector, web
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PATTERN = bytes(range(256)) * 256  # 64 KiB
 INVALID = 'Bearer realm="echo", error="invalid_token", error_description="not active"'
+SCOPE = web.RequestKey("scope", str)
 NARROW = 'Bearer realm="echo", error="insufficient_scope", scope="api:write"'
 
 
@@ -73,7 +74,7 @@ class EchoAPI:
     _session: ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[self._checked])
+        app = web.Application(middlewares=[self._checked], client_max_size=1 << 30)
         zone = "/{zone:(?:api|open)}"
         app.router.add_route("*", zone + "/echo{rest:.*}", self._echo)
         app.router.add_route("*", zone + "/gate/{name}", self._echo)
@@ -117,7 +118,7 @@ class EchoAPI:
             scope = await self._scope(token) if scheme.lower() == "bearer" else None
             if scope is None:
                 return await self._refuse(request, token, 401, {"WWW-Authenticate": INVALID})
-            request["scope"] = scope
+            request[SCOPE] = scope
         if self.script:
             status, headers = self.script.popleft()
             return await self._refuse(request, token, status, headers)
@@ -130,14 +131,14 @@ class EchoAPI:
 
     async def _scope(self, token: str) -> str | None:
         assert self._session is not None
-        data = {"token": token}
-        auth = BasicAuth(self.server.introspector.id, self.server.introspector.secret)
-        async with self._session.post(self.server.introspection_url, data=data, auth=auth) as response:
+        us = self.server.introspector
+        form = {"token": token, "client_id": us.id, "client_secret": us.secret}
+        async with self._session.post(self.server.introspection_url, data=form) as response:
             told = await response.json()
         return told.get("scope", "") if told["active"] else None
 
     async def _write(self, request: web.Request) -> web.StreamResponse:
-        if "api:write" not in request.get("scope", "").split():
+        if "api:write" not in request.get(SCOPE, "").split():
             return await self._refuse(request, _token(request), 403, {"WWW-Authenticate": NARROW})
         return await self._echo(request)
 

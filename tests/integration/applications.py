@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
@@ -71,7 +72,7 @@ class Caller:
 
     async def post(self, url: str, data: object = b"", **options: Any) -> Got:
         """POST; an asynchronous iterator is sent chunked."""
-        return await self.call(url, "POST", data=data, **options)
+        return await self.call(url, "POST", data=BytesIO(data) if isinstance(data, bytes) else data, **options)
 
     async def many(self, url: str, calls: int) -> set[int]:
         """The statuses of as many calls at once."""

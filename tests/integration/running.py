@@ -71,12 +71,12 @@ class Bearerd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is not None and self._process.returncode is None:
-            try:
-                code = self.stop()
-            finally:
-                self.kill()
-            assert code == 0, f"bearerd ended with {code} after SIGTERM\n{self.said}"
+        assert self._process is not None
+        try:
+            code = self._process.returncode if self._process.returncode is not None else self.stop()
+        finally:
+            self.kill()
+        assert code == 0, f"bearerd ended with {code}\n{self.said}"
 
     @property
     def pid(self) -> int:

@@ -116,7 +116,7 @@ async def test_an_idle_connection_that_ended_is_not_used(wire: Wire) -> None:
         b"HTTP/1.1 200 OK\r\nX Space: a\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"a" * 300_000 + b"\r\n\r\n",
     ],
     ids=[
         "bare LF",

@@ -102,11 +102,18 @@ async def test_a_doubtful_head_is_refused(sent: bytes, wire: Wire) -> None:
     """400 and close; neither it nor what follows it goes upstream."""
     async with await wire.connect() as client:
         await client.send(sent + SMUGGLED)
-        client.half_close()
         answer = await client.answer()
         assert answer.status == 400
         assert await client.rest() == b""
     await _nothing_went_upstream(wire)
+
+
+async def test_a_half_closed_caller_hears_of_its_doubtful_head(wire: Wire) -> None:
+    """A caller that has no more to send still gets its 400."""
+    async with await wire.connect() as client:
+        await client.send(DOUBTFUL_HEADS["two lengths"])
+        client.half_close()
+        assert (await client.answer()).status == 400
 
 
 @pytest.mark.parametrize("sent", DOUBTFUL_CHUNKS.values(), ids=DOUBTFUL_CHUNKS)

@@ -75,7 +75,7 @@ async def test_a_refusal_names_the_key_that_repairs_it(
     assert f"change {key}" in got.proxy_status
     assert got.get("X-Request-Id") == problem["request_id"] != ""
     assert echo_api.calls == []
-    line = running.wait_for(lambda line: line.get("code") == code)
+    line = running.wait_for(lambda line: line.get("code") == code and line.get("event") == "request_failed")
     assert (line["alias"], line["key"]) == ("crm", key)
     assert line["level"] in {"warning", "error"}
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from tests.fakes.relay import Relay
 from tests.fakes.token_server import TokenServer, answer, hang
 from tests.integration.applications import Caller, Got, until
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
     from tests.fakes.api import EchoAPI
     from tests.fakes.raw import RawUpstream
-    from tests.fakes.relay import Relay
-    from tests.integration.authorization import AuthorizationServer, Client
+    from tests.integration.authorization import Client
     from tests.integration.conftest import StartBearerd
 
     Credential = Callable[..., dict[str, Any]]
@@ -27,37 +27,40 @@ RECOVERY = 10.0  # seconds
 
 
 async def test_a_live_token_serves_and_an_expired_one_never(
-    authorization_server: AuthorizationServer,
-    authorization_relay: Relay,
-    echo_api: EchoAPI,
-    credential: Credential,
-    caller: Caller,
-    bearerd: StartBearerd,
+    token_server: TokenServer, raw_upstream: RawUpstream, caller: Caller, bearerd: StartBearerd
 ) -> None:
-    """Down: calls succeed until the token expires, then get 503; up again: they succeed within 10 s. The API never sees a dead token."""
-    client = authorization_server.client(ttl=3)
-    running = bearerd(
-        {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"},
-        credentials={"crm": credential(client, token_url=f"http://127.0.0.1:{authorization_relay.port}/token")},
-    )
-    url = f"{running.url}/crm/echo"
-    last: list[Got] = [await caller.get(url)]
+    """Down: calls succeed until the token expires, then get 503 and go nowhere; up again: they succeed within 10 s."""
+    token_server.members = {"expires_in": 3}
+    async with Relay(token_server.port) as relay:
+        running = bearerd(
+            {"prefix": "/crm", "upstream": raw_upstream.url, "credential": "crm"},
+            credentials={
+                "crm": {
+                    "type": "oauth2_client_credentials",
+                    "token_url": f"http://127.0.0.1:{relay.port}/token",
+                    "client_id": "id",
+                    "client_secret": "s3cret",
+                }
+            },
+        )
+        got: list[Got] = []
 
-    async def has(status: int) -> bool:
-        last.append(await caller.get(url))
-        return last[-1].status == status
+        async def has(status: int) -> bool:
+            got.append(await caller.get(f"{running.url}/crm"))
+            return got[-1].status == status
 
-    authorization_relay.down()
-    assert await has(200)
-    lived = await until(lambda: has(503), seconds=6)
-    assert lived > 1.5
-    assert last[-1].problem["code"] == "token_endpoint_unreachable"
-    assert int(last[-1].get("Retry-After")) >= 1
-    authorization_server.change(client, ttl=3600)
-    await authorization_relay.up()
-    assert await until(lambda: has(200), seconds=RECOVERY + 1) < RECOVERY
-    assert {got.status for got in last} == {200, 503}
-    assert {call.status for call in echo_api.calls} == {200}
+        assert await has(200)
+        relay.down()
+        assert 2.5 < await until(lambda: has(503), seconds=6) <= 3.1
+        assert got[-1].problem["code"] == "token_endpoint_unreachable"
+        assert int(got[-1].get("Retry-After")) >= 1
+        sent = len(raw_upstream.requests)
+        assert await caller.many(f"{running.url}/crm", 20) == {503}
+        assert len(raw_upstream.requests) == sent
+        await relay.up()
+        assert await until(lambda: has(200), seconds=RECOVERY + 1) < RECOVERY
+    assert {answer.status for answer in got} == {200, 503}
+    assert len({request.head.get("Authorization") for request in raw_upstream.requests}) == 2
 
 
 async def test_it_starts_while_the_authorization_server_is_down(
