@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,8 @@ def _check_twins(drafts: list[RouteDraft], findings: Findings) -> None:
 def named(drafts: list[RouteDraft]) -> tuple[Route, ...]:
     """The finished routes; one without a name is called by its prefix, with its host where prefixes repeat."""
     routes = [draft.route for draft in drafts if draft.route is not None]
-    prefixes = [route.prefix for route in routes if not route.name]
-    return tuple(_named(route, several=prefixes.count(route.prefix) > 1) for route in routes)
+    prefixes = Counter(route.prefix for route in routes if not route.name)
+    return tuple(_named(route, several=prefixes[route.prefix] > 1) for route in routes)
 
 
 def _named(route: Route, *, several: bool) -> Route:

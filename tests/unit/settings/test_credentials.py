@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from proxy.secrets import Secret
 from proxy.settings import load
@@ -200,3 +202,14 @@ def test_an_unused_credential_brings_a_warning(write: Write) -> None:
     write("security-material.yaml", HEAD + URL + ID + SECRET)
 
     assert load([write("proxy.yaml", PROXY)]).warnings == ("security-material.yaml:2:3: credentials.crm: no route uses it",)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=st.text("*&!@%`'\"{[}],:#|>?- ~$\\=<ab1/", max_size=6), after=st.text("*&!@%`'\"{[}],:#|>?- ~$\\=<ab1/", max_size=6))
+def test_a_secret_is_in_no_problem_however_it_is_written(lines: Lines, before: str, after: str) -> None:
+    """A secret that YAML or we misread is not told to whoever reads the error."""
+    found = lines(
+        PROXY, HEAD + ID + f"    client_secret: {before}hunter2{after}\n    token_url: https://{before}hunter2{after}@a.example/\n"
+    )
+
+    assert "hunter2" not in "\n".join(found)
