@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser
 
 from proxy.errors import HeadTooLargeError, MethodNotAllowedError, ProxyError, RequestMalformedError
-from proxy.http.wire import ChunkScanner, MalformedError, RequestHead, TooLargeError, check_request_head
+from proxy.http.wire import ChunkScanner, MalformedError, RequestHead, TooLargeError, check_request_head, check_unfinished
 
 if TYPE_CHECKING:
     import asyncio
@@ -158,11 +158,10 @@ class RequestCutter:
     def _check_unfinished(self, head: bytes) -> None:
         if len(head) > self._limits.head_limit:
             raise HeadTooLargeError(f"the request head is over {self._limits.head_limit} bytes", key="listeners[].head_limit")
-        bare = head.find(b"\n")
-        while bare >= 0:
-            if not head[:bare].endswith(b"\r"):
-                raise RequestMalformedError("a bare LF in the request head")
-            bare = head.find(b"\n", bare + 1)
+        try:
+            check_unfinished(head)
+        except MalformedError as exc:
+            raise RequestMalformedError(str(exc)) from exc
 
     def _parse(self, raw: bytes) -> tuple[RawRequestMessage, StreamReader]:
         size = self._limits.head_limit

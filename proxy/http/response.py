@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from proxy.http.wire import ChunkScanner, MalformedError, parse_response_head, response_framing
+from proxy.http.wire import ChunkScanner, MalformedError, check_unfinished, parse_response_head, response_framing
 
 if TYPE_CHECKING:
     from proxy.http.wire import Framing, ResponseHead
@@ -59,6 +59,7 @@ class ResponseReader:
             if (len(self._buffer) if end < 0 else end) > MAX_HEAD:
                 raise MalformedError("the response head is too large")
             if end < 0:
+                check_unfinished(bytes(self._buffer))
                 return 0
             raw = bytes(self._buffer[:end])
             del self._buffer[: end + 4]
