@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy.http.routing import Route
 from proxy.settings import checks, words
@@ -72,20 +72,25 @@ def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraf
 
 
 def _check_twins(drafts: list[RouteDraft], findings: Findings) -> None:
-    seen: dict[tuple[str, str], Node] = {}
-    names: dict[str, Node] = {}
+    prefixes: dict[tuple[str, str], Node] = {}
+    names = {
+        draft.values["prefix"]: draft.node.nearest("prefix")
+        for draft in drafts
+        if "prefix" in draft.values and not draft.values.get("name")
+    }
     for draft in drafts:
         prefix, host, name = (draft.values.get(key) for key in ("prefix", "host", "name"))
         if isinstance(prefix, str):
-            at = draft.node.nearest("prefix")
-            first = seen.setdefault((str(host or "").lower(), prefix.rstrip("/")), at)
-            if first is not at:
-                findings.add(at.place, at.key, f"duplicate prefix {quoted(prefix)}; first in {first.place.short}")
+            key = str(host or "").lower(), prefix.rstrip("/")
+            _check_first(draft.node.nearest("prefix"), f"prefix {quoted(prefix)}", prefixes, key, findings)
         if isinstance(name, str) and name:
-            at = draft.node.nearest("name")
-            first = names.setdefault(name, at)
-            if first is not at:
-                findings.add(at.place, at.key, f"duplicate name {quoted(name)}; first in {first.place.short}")
+            _check_first(draft.node.nearest("name"), f"name {quoted(name)}", names, name, findings)
+
+
+def _check_first(at: Node, what: str, seen: dict[Any, Node], key: object, findings: Findings) -> None:
+    first = seen.setdefault(key, at)
+    if first is not at:
+        findings.add(at.place, at.key, f"duplicate {what}; also in {first.place.short}")
 
 
 def named(drafts: list[RouteDraft]) -> tuple[Route, ...]:

@@ -178,15 +178,19 @@ BROKEN_SETS = {
     "credential null": (ROUTE.format("/a", "null"), ["proxy.yaml:3:61: routes[0].credential: expected text, got nothing"]),
     "duplicate prefix": (
         ROUTE.format("/a", "none") + ROUTE.format("/a/", "none"),
-        ["proxy.yaml:4:14: routes[1].prefix: duplicate prefix '/a/'; first in proxy.yaml:3"],
+        ["proxy.yaml:4:14: routes[1].prefix: duplicate prefix '/a/'; also in proxy.yaml:3"],
     ),
     "duplicate prefix and host": (
         ROUTE.format("/a", "none, host: A.b") + ROUTE.format("/a", "none, host: a.b"),
-        ["proxy.yaml:4:14: routes[1].prefix: duplicate prefix '/a'; first in proxy.yaml:3"],
+        ["proxy.yaml:4:14: routes[1].prefix: duplicate prefix '/a'; also in proxy.yaml:3"],
     ),
     "duplicate name": (
         ROUTE.format("/a", "none, name: x") + ROUTE.format("/b", "none, name: x"),
-        ["proxy.yaml:4:73: routes[1].name: duplicate name 'x'; first in proxy.yaml:3"],
+        ["proxy.yaml:4:73: routes[1].name: duplicate name 'x'; also in proxy.yaml:3"],
+    ),
+    "name of another's prefix": (
+        ROUTE.format("/a", "none, name: /b") + ROUTE.format("/b", "none"),
+        ["proxy.yaml:3:73: routes[0].name: duplicate name '/b'; also in proxy.yaml:4"],
     ),
     "no mapping": ("  - /a\n", ["proxy.yaml:3:5: routes[0]: expected a mapping of keys, got text"]),
     "a mapping of routes": (
