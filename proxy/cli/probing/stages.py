@@ -1,0 +1,170 @@
+"""The calls of a probe: a new token from each alias's endpoint, then one GET on the way that the proxy takes to the API.
+
+The parts are the App's own, with nothing cached; one attempt each, so that what fails is seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp.streams import EMPTY_PAYLOAD
+
+from proxy import __version__
+from proxy.app import App
+from proxy.cli.probing.diagnosis import Failure, Sent, judged
+from proxy.errors import DeadlineExceededError, ProxyError, TokenError
+from proxy.http.attempt import AttemptFailedError, attempt
+from proxy.http.body import MemoryBudget, RequestBody
+from proxy.http.headers import Caller, replace_query
+from proxy.http.obtain import says_expired
+from proxy.http.wire import NO_BODY, RequestHead
+from proxy.logs import EventLog, Logs
+from proxy.metrics import Metrics
+from proxy.oauth.quoting import sent_secrets
+from proxy.secrets import SecretUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.app import Alias
+    from proxy.cli.probing.targets import Target
+    from proxy.http.active import ActiveRoute
+    from proxy.http.wire import ResponseHead
+    from proxy.oauth.credential import Credential
+    from proxy.oauth.token import Token, TokenState
+    from proxy.settings.model import Settings
+
+AT_ONCE = 8  # calls of a stage that run side by side
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """The token stage of one alias; exactly one of `token` and `failure` is there."""
+
+    credential: Credential
+    state: TokenState
+    seconds: float
+    token: Token | None
+    failure: Failure | None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no report may hold: the token, its parts, and every form of the client's secret."""
+        token = self.token.value if self.token else ""
+        secret = self.credential.options.client_secret
+        try:
+            forms = sent_secrets(self.credential.grant.client_id, secret.read()) if secret else ()
+        except SecretUnreadableError:
+            forms = ()
+        return tuple(filter(None, (token, *token.split("."), *forms)))
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The API stage of one route; `status` is None where no answer came."""
+
+    status: int | None
+    seconds: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one target; a stage that did not run is None."""
+
+    target: Target
+    minted: Minted | None
+    called: Called | None
+
+
+class OwnRequest:
+    """A GET of `probe.path` at the upstream's origin, as an attempt sends it."""
+
+    method = "GET"
+
+    def __init__(self, active: ActiveRoute, path: str) -> None:
+        route = active.route
+        target = path.encode("ascii")
+        if query := replace_query(b"", route.inject):
+            target += b"?" + query
+        headers = ((b"Accept", b"*/*"), (b"User-Agent", f"bearerd/{__version__}".encode("ascii")))
+        self.head = RequestHead(b"GET", target, 1, headers, NO_BODY)
+        self.request_line = b"GET %b HTTP/1.1" % target
+        self.body = RequestBody(EMPTY_PAYLOAD, NO_BODY, options=route.replay, budget=MemoryBudget(0), keep=False, idle=route.timeout.idle)
+        self.caller = Caller("http", b"", "127.0.0.1")
+
+    def continue_expected(self) -> None:
+        """Nobody waits: there is no body."""
+
+    async def pass_interim(self, head: ResponseHead) -> None:
+        """Nobody asked for it."""
+
+
+async def probe(settings: Settings, targets: Sequence[Target]) -> list[Result]:
+    """What came of each target, in order.
+
+    Raises:
+        OSError: a TLS file cannot be used.
+    """
+    logs = Logs(len, level="error", access=False)  # the report tells everything
+    try:
+        app = App(settings, metrics=Metrics(), logs=logs, event_log=EventLog(logs))
+        try:
+            return await _probe(app, targets)
+        finally:
+            await app.aclose()
+    finally:
+        logs.close()
+
+
+async def _probe(app: App, targets: Sequence[Target]) -> list[Result]:
+    room = asyncio.Semaphore(AT_ONCE)
+    aliases = list(dict.fromkeys(target.alias for target in targets if target.alias is not None))
+    stages = await asyncio.gather(*(_mint(app.aliases[alias], room) for alias in aliases))
+    minted = dict(zip(aliases, stages, strict=True))
+    return list(await asyncio.gather(*(_result(app, target, minted.get(target.alias or ""), room) for target in targets)))
+
+
+async def _mint(alias: Alias, room: asyncio.Semaphore) -> Minted:
+    async with room:
+        began = time.monotonic()
+        token, failure = None, None
+        try:
+            token = await alias.source.token(alias.key)
+        except TokenError as exc:
+            failure = Failure.of(exc)
+        return Minted(alias.credential, alias.source.snapshot().state, time.monotonic() - began, token, failure)
+
+
+async def _result(app: App, target: Target, minted: Minted | None, room: asyncio.Semaphore) -> Result:
+    path = target.route.probe.path if target.route else None
+    if target.route is None or path is None or (minted is not None and minted.token is None):
+        return Result(target, minted, None)
+    async with room:
+        return Result(target, minted, await _call(app.routes[target.route.name], path, minted))
+
+
+async def _call(active: ActiveRoute, path: str, minted: Minted | None) -> Called:
+    began = time.monotonic()
+    status, failure = None, None
+    token = minted.token if minted else None
+    sent = Sent(active.route, minted.credential if minted else None, token, minted.secrets if minted else ())
+    try:
+        async with asyncio.timeout(active.route.timeout.total):
+            answer = await attempt(OwnRequest(active, path), active, token, fresh=True)
+            try:
+                status = answer.head.status
+                expired = token is not None and await says_expired(answer, active.route.expired_when)
+                failure = judged(answer.head, sent, expired=expired)
+            finally:
+                await answer.dispose()
+    except AttemptFailedError as exc:
+        failure = Failure.of(exc.error)
+    except ProxyError as exc:
+        failure = Failure.of(exc)
+    except TimeoutError:
+        failure = Failure.of(DeadlineExceededError("no answer within timeout.total", key=f"routes.{active.route.name}.timeout.total"))
+    return Called(status, time.monotonic() - began, failure)
