@@ -5,6 +5,7 @@ Any doubt about framing ends the connection, and none of the doubtful bytes are 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 READ_AHEAD = 64 << 10  # bytes of a body kept before reading pauses; twice that is the high-water mark
 PIPELINE_LIMIT = 64 << 10  # bytes kept of requests that came before their turn
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,21 @@ class RequestCutter:
             raise RefusedError(exc) from exc
         return ([message] if message else []), False, b""
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request was handed out and its answer is not complete."""
+        return self._busy
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing more is read from this connection."""
+        return self._broken
+
+    @property
+    def waiting(self) -> bool:
+        """Whether bytes of a next message are here."""
+        return bool(self._buffer)
+
     def answered(self) -> bool:
         """The response is complete; whether bytes of a next message wait."""
         self._busy = False
@@ -113,11 +130,11 @@ class RequestCutter:
         self._set_deadline(running=False)
 
     def end(self) -> bool:
-        """The client closed its sending side; whether a request is being answered and was received whole."""
+        """The client closed its sending side; whether an answer is owed: to a request received whole, or to a refused one."""
         if self._payload is not None:
             self._break_body(ConnectionResetError("the client left in the middle of the body"))
             return False
-        return self._busy
+        return self._busy or self._broken
 
     def feed_eof(self) -> None:
         """aiohttp says that the connection ended."""
@@ -133,8 +150,8 @@ class RequestCutter:
         """No upgrade passes."""
 
     def _cut_head(self) -> tuple[RawRequestMessage, StreamReader] | None:
-        while self._buffer.startswith(b"\r\n"):  # RFC 9112 §2.2: empty lines before a request
-            self._buffer = self._buffer[2:]
+        if empty := _EMPTY_LINES.match(self._buffer):  # RFC 9112 §2.2: empty lines before a request
+            self._buffer = self._buffer[empty.end() :]
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0 or end > self._limits.head_limit:
             self._check_unfinished(self._buffer if end < 0 else self._buffer[:end])
@@ -165,6 +182,8 @@ class RequestCutter:
 
     def _parse(self, raw: bytes) -> tuple[RawRequestMessage, StreamReader]:
         size = self._limits.head_limit
+        if raw.count(b"\r\n") - 2 > self._limits.max_headers:  # the parser would call it malformed
+            raise HeadTooLargeError(f"more than {self._limits.max_headers} header fields", key="listeners[].max_headers")
         parser = HttpRequestParser(
             self._protocol,
             self._loop,
@@ -223,7 +242,8 @@ class RequestCutter:
         self.stop()
         if payload is not None:
             self._payload = None
-            payload.set_exception(why)
+            if self._busy:  # else nobody reads it: aiohttp only waits for its end
+                payload.set_exception(why)
             payload.feed_eof()
 
     def _set_deadline(self, *, running: bool) -> None:
