@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from proxy.http.wire import ResponseHead
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})  # RFC 9110 §9.2.2
+RETRY_COSTS = 5  # fifths of a call
+MAX_DOUBLINGS = 32  # more is beyond any `max_delay`, and beyond a float in the end
+MAX_CHALLENGE = 8 << 10  # characters of a challenge that are read; reading costs their square
 MAX_TOLD = 200  # characters of a challenge's scope that are told
 
 Failure = Literal["connect", "timeout", "closed", "closed_reused", "other"]
@@ -157,7 +161,8 @@ class RetryPolicy:
         options = self.route.retry
         if attempt.waited is not None:
             return attempt.waited if attempt.waited <= options.retry_after_cap else None
-        ceiling: float = min(options.max_delay, options.base_delay * 2 ** (attempt.sends - 1))  # 0.2 s, 0.4 s, 0.8 s
+        doublings = min(attempt.sends - 1, MAX_DOUBLINGS)
+        ceiling: float = min(options.max_delay, options.base_delay * 2**doublings)  # 0.2 s, 0.4 s, 0.8 s
         return ceiling * attempt.fraction
 
 
@@ -170,20 +175,20 @@ class RetryBudget:
     __slots__ = ("_balance",)
 
     def __init__(self) -> None:
-        self._balance = 10.0
+        self._balance = 50  # fifths
 
     def deposit(self) -> None:
         """A call began."""
-        if self._balance < 100:  # noqa: PLR2004  # the bound that the class names
-            self._balance += 0.2
+        if self._balance < 500:  # noqa: PLR2004  # the bound that the class names
+            self._balance += 1
 
     def covers_one(self) -> bool:
         """Whether a retry may be taken."""
-        return self._balance >= 1
+        return self._balance >= RETRY_COSTS
 
     def take(self) -> None:
         """A retry was made."""
-        self._balance -= 1
+        self._balance -= RETRY_COSTS
 
 
 def parse_retry_after(values: list[bytes], epoch: float) -> float | None:
@@ -191,10 +196,13 @@ def parse_retry_after(values: list[bytes], epoch: float) -> float | None:
     if not values:
         return None
     text = values[0].decode("latin-1").strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:  # noqa: PLR2004  # 30 years are more than any cap
+    if text.isascii() and text.isdigit():
         return float(text)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - epoch)
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:  # asctime's form names no zone; every HTTP date is GMT (RFC 9110 §5.6.7)
+            date = date.replace(tzinfo=UTC)
+        return max(0.0, date.timestamp() - epoch)
     except (ValueError, TypeError, OverflowError):
         return None
 
@@ -204,7 +212,7 @@ def read_challenge(head: ResponseHead) -> Challenge:
     fields = [value.decode("latin-1") for value in head.values(b"www-authenticate")]
     if not fields:
         return Challenge("none")
-    text = ", ".join(fields)
+    text = ", ".join(fields)[:MAX_CHALLENGE]
     schemes = {name.lower() for name in _CHALLENGE.findall(_without_quoted(text))}
     if schemes & {"bearer", "dpop"}:
         parameters = {found[1].lower(): found[2] or found[3] or "" for found in _PARAMETER.finditer(text)}
