@@ -39,8 +39,9 @@ def leashed(*command: str) -> list[str]:
 class Bearerd:
     """A running `python -m proxy run`; `url` is where an application calls."""
 
-    config: Path
+    config: Path | None  # None: what to serve is said by `arguments` alone
     env: Mapping[str, str] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
     url: str = ""
@@ -51,7 +52,7 @@ class Bearerd:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            leashed(sys.executable, "-m", "proxy", "run", "--config", str(self.config)),
+            leashed(sys.executable, "-m", "proxy", "run", *(["--config", str(self.config)] if self.config else []), *self.arguments),
             cwd=ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **self.env},
             stdin=subprocess.DEVNULL,
