@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxy.oauth.exchange import Facts, TokenResponse
 
 MAX_RESPONSE = 1 << 20  # bytes, decompressed
+_TELLING = 8  # characters; a shorter text is a word that may stand anywhere
 
 _TOKEN = re.compile(r"[\x21-\x7E]+")  # RFC 6749 A.12 less space; real ones carry `!` and `|`
 
@@ -34,7 +35,9 @@ def parse_token(response: TokenResponse, facts: Facts, *, client_id: str, scope:
     Raises:
         TokenError: the error that is declared (also inside a 200), else what the status says, else what is unusable in the body.
     """
-    answer = Answer(response, facts, scope, sent_secrets(client_id, facts.client_secret), _json_object(response.body))
+    body = _json_object(response.body)
+    secrets = (*sent_secrets(client_id, facts.client_secret), *_received_secrets(body or {}))
+    answer = Answer(response, facts, scope, secrets, body)
     refused = refusal(answer)
     if refused is not None:
         raise refused
@@ -42,6 +45,12 @@ def parse_token(response: TokenResponse, facts: Facts, *, client_id: str, scope:
         empty = " with an empty body" if not response.body.strip() else ", not a JSON object"
         raise errors.TokenNotJSONError(answer.said + empty, alias=facts.alias)
     return _token(answer, answer.body)
+
+
+def _received_secrets(body: Mapping[str, object]) -> tuple[str, ...]:
+    """The tokens of the answer, which servers have put into other members too."""
+    said = (body.get(name) for name in ("access_token", "refresh_token", "id_token"))
+    return tuple(token for token in said if isinstance(token, str) and len(token) >= _TELLING)
 
 
 def _json_object(body: bytes) -> Mapping[str, object] | None:

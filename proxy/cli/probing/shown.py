@@ -46,10 +46,15 @@ def masked(value: object, secrets: Sequence[str], depth: int = 0) -> object:
 
 def masked_text(text: str, secrets: Sequence[str]) -> str:
     """`text` without the secrets, and without any JWT."""
+    whole = [secret for secret in secrets if not any(secret != other and secret in other for other in secrets)]
+    return _without(_JWT.sub(REDACTED, _without(text, whole)), secrets)
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if text == secret or len(secret) >= SHORT:
             text = text.replace(secret, REDACTED)
-    return _JWT.sub(REDACTED, text)
+    return text
 
 
 def audience_of(claims: object) -> Sequence[str]:

@@ -109,7 +109,7 @@ async def probe(settings: Settings, targets: Sequence[Target]) -> list[Result]:
     Raises:
         OSError: a TLS file cannot be used.
     """
-    logs = Logs(len, level="error", access=False)  # the report tells everything
+    logs = Logs(len, level="error", access=False)  # what is written is dropped: the report tells everything
     try:
         app = App(settings, metrics=Metrics(), logs=logs, event_log=EventLog(logs))
         try:
