@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +37,7 @@ _FRAMING = frozenset({b"content-length", b"host", b"expect"})
 _FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix"}
 )
+_REFERENCE = re.compile(rb"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(//[^/?#]*)?([^?#]*)(.*)", re.DOTALL)  # RFC 3986 appendix B
 _COOKIE_ATTRIBUTE = re.compile(rb";[ \t]*(domain|path)[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
 
 
@@ -46,7 +47,7 @@ class Caller:
 
     scheme: str
     host: bytes  # the Host it named
-    address: str
+    address: str  # "unix" on a Unix socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,42 +111,40 @@ def for_client(headers: Headers, extra: Iterable[Header] = ()) -> list[Header]:
 
 def rewrite_location(value: bytes, route: Route, caller: Caller) -> bytes:
     """A Location (or Content-Location) that points into the upstream, turned to the caller's address; else unchanged."""
-    upstream = route.upstream
-    try:
-        parts = urlsplit(value.decode("latin-1"))
-        port = parts.port
-    except ValueError:
+    found = _REFERENCE.fullmatch(value)
+    if found is None or b"\\" in value or b"\t" in value:  # a browser reads the one as a slash, and skips the other
         return value
-    if parts.netloc:
-        same_scheme = parts.scheme in {"", upstream.scheme}
-        default = 443 if (parts.scheme or upstream.scheme) == "https" else 80
-        if (
-            not same_scheme
-            or parts.username is not None
-            or (parts.hostname or "") != upstream.host.lower()
-            or (port or default) != upstream.port
-        ):
+    scheme, authority, path, tail = found.groups()
+    if authority is not None:
+        if not _names_upstream(scheme, authority[2:], route):
             return value
-    elif parts.scheme or not parts.path.startswith("/"):
+    elif scheme is not None or not path.startswith(b"/"):
         return value
-    path = _outer_path(parts.path or "/", route)
-    if path is None:
+    outer = _outer_path(path or b"/", route)
+    if outer is None:
         return value
-    tail = ("?" + parts.query if parts.query else "") + ("#" + parts.fragment if parts.fragment else "")
-    origin = f"{caller.scheme}://{caller.host.decode('latin-1')}" if parts.netloc and caller.host else ""
-    return (origin + path + tail).encode("latin-1")
+    doubtful = outer.startswith(b"//")  # alone, it would name a host
+    if doubtful and not caller.host:
+        return value
+    origin = b"%b://%b" % (caller.scheme.encode("ascii"), caller.host) if caller.host and (doubtful or authority is not None) else b""
+    return origin + outer + tail
 
 
 def rewrite_cookie(value: bytes, route: Route) -> bytes:
-    """A Set-Cookie value whose Domain of the upstream goes and whose Path is the caller's; anything else stays."""
+    """A Set-Cookie value whose Domain of the upstream goes and whose Path is the caller's; anything else stays.
+
+    A Path above the route's base becomes the route's prefix, so that no other route's API is shown the cookie.
+    """
+    if value[:7].lower() == b"__host-":  # it must say Path=/ and no Domain (RFC 6265bis §4.1.3.2)
+        return value
 
     def replace(found: re.Match[bytes]) -> bytes:
         if found[1].lower() == b"domain":
             domain = found[2].strip().lstrip(b".").lower().decode("latin-1")
             host = route.upstream.host.lower()
             return b"" if host == domain or host.endswith("." + domain) else found[0]
-        path = _outer_path(found[2].strip().decode("latin-1"), route)
-        return found[0] if path is None else b"; Path=" + path.encode("latin-1")
+        path = _cookie_path(found[2].strip(), route)
+        return found[0] if path is None else b"; Path=" + path
 
     return _COOKIE_ATTRIBUTE.sub(replace, value)
 
@@ -155,7 +154,7 @@ def replace_query(query: bytes, inject: Inject) -> bytes:
     if not inject.query:
         return query
     names = {quote(name, safe="") for name in inject.query} | set(inject.query)
-    kept = [pair for pair in query.split(b"&") if pair and _query_name(pair) not in names]
+    kept = [pair for pair in query.split(b"&") if _query_name(pair) not in names] if query else []
     kept += [f"{quote(name, safe='')}={quote(value, safe='')}".encode("ascii") for name, value in inject.query.items()]
     return b"&".join(kept)
 
@@ -185,15 +184,34 @@ def _plain(name: bytes) -> bytes:
     return name.lower().replace(b"_", b"-").strip(b"-")
 
 
-def _outer_path(path: str, route: Route) -> str | None:
+def _names_upstream(scheme: bytes | None, authority: bytes, route: Route) -> bool:
+    """Whether a URL's origin is the upstream's; one without a scheme takes the page's own."""
+    upstream = route.upstream
+    host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
+    names = {upstream.authority.encode("ascii"), f"{host}:{upstream.port}".encode("ascii")}
+    return (scheme is None or scheme.lower() == upstream.scheme.encode("ascii")) and authority.lower() in names
+
+
+def _outer_path(path: bytes, route: Route) -> bytes | None:
     """The caller's path for a path of the upstream; None where it lies outside the route."""
-    if not route.strip_prefix:
-        return path if route.upstream.path.rstrip("/") == "" else None
-    base = route.upstream.path.rstrip("/")
-    if path != base and not path.startswith(base + "/"):
+    base, prefix = _base_and_prefix(route)
+    if path != base and not path.startswith(base + b"/"):
         return None
-    prefix = route.prefix.rstrip("/")
-    return (prefix + path[len(base) :]) or "/"
+    rest = path[len(base) :]
+    if route.strip_prefix:
+        return prefix + rest or b"/"
+    return rest or b"/" if rest == prefix or rest.startswith(prefix + b"/") else None
+
+
+def _cookie_path(path: bytes, route: Route) -> bytes | None:
+    base, prefix = _base_and_prefix(route)
+    if route.strip_prefix and path.startswith(b"/") and (base + b"/").startswith(path.rstrip(b"/") + b"/"):
+        return prefix or b"/"
+    return _outer_path(path, route)
+
+
+def _base_and_prefix(route: Route) -> tuple[bytes, bytes]:
+    return route.upstream.path.rstrip("/").encode("ascii"), route.prefix.rstrip("/").encode("ascii")
 
 
 def _forwarded(policy: HeaderPolicy, caller: Caller) -> list[Header]:
@@ -203,12 +221,13 @@ def _forwarded(policy: HeaderPolicy, caller: Caller) -> list[Header]:
     host = caller.host
     match policy.forwarded:
         case "x-forwarded":
-            added.append((b"X-Forwarded-For", caller.address.encode("ascii")))
+            if caller.address != "unix":
+                added.append((b"X-Forwarded-For", caller.address.encode("ascii")))
             added.append((b"X-Forwarded-Proto", caller.scheme.encode("ascii")))
             if host:
                 added.append((b"X-Forwarded-Host", host))
-        case "rfc7239":  # RFC 7239 §4: an IPv6 address is bracketed and quoted
-            node = f'"[{caller.address}]"' if ":" in caller.address else caller.address
+        case "rfc7239":  # RFC 7239 §4: an IPv6 address is bracketed and quoted; §6.2: without any, unknown
+            node = f'"[{caller.address}]"' if ":" in caller.address else caller.address.replace("unix", "unknown")
             pairs = [b"for=" + node.encode("ascii"), b"proto=" + caller.scheme.encode("ascii")]
             if host:
                 pairs.insert(1, b'host="' + host + b'"')
