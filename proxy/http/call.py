@@ -33,6 +33,7 @@ class Call:
         "active",
         "body",
         "bytes_out",
+        "caller",
         "client",
         "code",
         "continued",
@@ -83,6 +84,8 @@ class Call:
                     self._request_id = value.decode("ascii") if _REQUEST_ID.fullmatch(value) else ""
                 case _:
                     pass
+        peer = self.client.peername
+        self.caller = Caller("http", self.host, str(peer[0]) if isinstance(peer, tuple) else "unix")
         self.path = head.target.partition(b"?")[0]
         self.request_line = b""
         self.continued = False
@@ -122,12 +125,6 @@ class Call:
     def received_whole(self) -> bool:
         """Whether every byte of the request has arrived, so that another may follow."""
         return self.incoming.content.is_eof()
-
-    @property
-    def caller(self) -> Caller:
-        """Where the request came from."""
-        peer = self.client.peername
-        return Caller("http", self.host, str(peer[0]) if isinstance(peer, tuple) else "unix")
 
     def check_expectation(self) -> None:
         """Refuse what cannot be met.

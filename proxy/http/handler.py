@@ -149,6 +149,10 @@ class Handler:
         else:
             call.body.release()
         metrics.finished(call.method, call.status, seconds)
+        if self._logs.tells_access:
+            self._tell_access(call, seconds)
+
+    def _tell_access(self, call: Call, seconds: float) -> None:
         self._logs.access(
             Access(
                 request_id=call.request_id,

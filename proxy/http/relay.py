@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from proxy.http.headers import encode_head, for_client, rewrite_cookie, rewrite_location
 from proxy.http.told import proxy_status
 from proxy.http.upstream import BodyCutError
-from proxy.http.wire import response_framing
 
 if TYPE_CHECKING:
     from proxy.http.attempt import Answer
@@ -29,7 +28,7 @@ async def relay(call: Call, answer: Answer) -> bool:
     """
     head = answer.head
     call.status = call.upstream_status = head.status
-    framing = response_framing(call.head.method, head)
+    framing = answer.connection.framing
     chunked = framing.kind in {"chunked", "close"} and bool(call.head.minor)
     keep_alive = call.incoming.keep_alive and not call.client.closing and (chunked or framing.kind in {"none", "length"})
     try:

@@ -26,7 +26,7 @@ class ResponseReader:
         self._method = method
         self._buffer = bytearray()
         self._interim = 0
-        self._framing: Framing | None = None  # None until the final head
+        self.framing: Framing | None = None  # of the body; None until the final head
         self._remaining = 0
         self._scanner: ChunkScanner | None = None
         self.heads: deque[ResponseHead] = deque()
@@ -39,7 +39,7 @@ class ResponseReader:
     @property
     def in_body(self) -> bool:
         """Whether the final head has arrived, and the end has not."""
-        return self._framing is not None and not self.done
+        return self.framing is not None and not self.done
 
     def feed(self, data: bytes) -> int:
         """Take bytes apart into `heads` and `pieces`; the number of body bytes among them.
@@ -51,10 +51,10 @@ class ResponseReader:
         if self.done:
             self.spilled = True
             return 0
-        if self._framing is not None:
+        if self.framing is not None:
             return self._feed_body(data)
         self._buffer += data
-        while self._framing is None:
+        while self.framing is None:
             end = self._buffer.find(b"\r\n\r\n")
             if (len(self._buffer) if end < 0 else end) > MAX_HEAD:
                 raise MalformedError("the response head is too large")
@@ -70,7 +70,7 @@ class ResponseReader:
 
     def feed_eof(self) -> None:
         """The connection ended: that is the end of a body without other framing (RFC 9112 §6.3)."""
-        if self._framing is not None and self._framing.kind == "close":
+        if self.framing is not None and self.framing.kind == "close":
             self.done = True
 
     def _take_head(self, head: ResponseHead) -> None:
@@ -84,7 +84,7 @@ class ResponseReader:
             framing = response_framing(self._method, head)
             options = b",".join(head.values(b"connection")).lower().replace(b" ", b"").replace(b"\t", b"").split(b",")
             self.keep_alive = framing.kind != "close" and b"close" not in options and (head.minor == 1 or b"keep-alive" in options)
-            self._framing, self._remaining = framing, framing.length
+            self.framing, self._remaining = framing, framing.length
             self._scanner = ChunkScanner() if framing.kind == "chunked" else None
             self.done = framing.kind in {"none", "length"} and not framing.length
         self.heads.append(head)
@@ -95,7 +95,7 @@ class ResponseReader:
             self.pieces += found
             self.done, self.spilled = self._scanner.done, bool(self._scanner.rest)
             return sum(map(len, found))
-        if self._framing is not None and self._framing.kind == "length":
+        if self.framing is not None and self.framing.kind == "length":
             self.spilled = len(data) > self._remaining
             data = data[: self._remaining] if self.spilled else data
             self._remaining -= len(data)

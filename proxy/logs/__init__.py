@@ -65,6 +65,11 @@ class Logs:
         """Lines that nobody will read, since the start: the reader was too slow or is gone."""
         return self._writer.dropped
 
+    @property
+    def tells_access(self) -> bool:
+        """Whether access lines are written at all."""
+        return self._access
+
     def event(self, level: Level, event: str, **facts: object) -> None:
         """One event line; `exc_info=exc` adds the traceback."""
         getattr(self._events, level)(event, **facts)

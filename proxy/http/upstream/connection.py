@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from proxy.errors import UpstreamClosedError, UpstreamResponseInvalidError, UpstreamTLSError
 from proxy.http.response import ResponseReader
-from proxy.http.wire import MalformedError
+from proxy.http.wire import NO_BODY, MalformedError
 
 if TYPE_CHECKING:
-    from proxy.http.wire import ResponseHead
+    from proxy.http.wire import Framing, ResponseHead
 
 HIGH_WATER = 256 << 10  # bytes kept before reading pauses
 LOW_WATER = 64 << 10
@@ -122,6 +122,11 @@ class Connection(asyncio.Protocol):
         """Whether `read` returns, or fails, without waiting."""
         response = self._response
         return response is None or bool(response.pieces) or response.done or self._failure is not None
+
+    @property
+    def framing(self) -> Framing:
+        """Where the body ends, once the final head has arrived."""
+        return (self._response and self._response.framing) or NO_BODY
 
     @property
     def answered(self) -> bool:
