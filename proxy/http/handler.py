@@ -134,6 +134,7 @@ class Handler:
         answer = told.problem(
             error, request_id=call.request_id, minor=call.head.minor, close=not keep_alive, head_only=call.method == "HEAD"
         )
+        call.bytes_out = len(answer.partition(b"\r\n\r\n")[2])
         try:
             call.client.write(answer)
         except ConnectionError:

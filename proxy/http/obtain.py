@@ -90,8 +90,9 @@ class Obtain:
         if token is not None:
             self._call.token_word = self._call.token_word or "cached"
             return token
+        token = await source.source.token(source.key, replayable=self._call.body.replayable)
         self._call.token_word = self._call.token_word or "fetched"
-        return await source.source.token(source.key, replayable=self._call.body.replayable)
+        return token
 
     async def _send(self, token: Token | None, *, fresh: bool) -> Answer | AttemptFailedError:
         began = self._world.clock()

@@ -1,4 +1,0 @@
-"""Who calls, and on whose behalf.
-
-Nothing a caller sends is taken for an identity unless it was authenticated.
-"""
