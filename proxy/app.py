@@ -165,7 +165,7 @@ class App:
         return ActiveRoute(
             route=route,
             headers=HeaderPolicy.of(route),
-            pool=ConnectionPool(connector, route.pool, clock=time.monotonic, name=route.name, wait=route.timeout.connect),
+            pool=ConnectionPool(connector, route.pool, clock=time.monotonic, name=route.name, wait=route.timeout.response),
             memory=MemoryBudget(route.replay.memory_total),
             metrics=self._metrics.route(route.name),
             token=token,

@@ -447,7 +447,7 @@ class UpstreamResponseInvalidError(UpstreamError):
 
 
 class UpstreamBusyError(UpstreamError):
-    """No pooled connection became free within `timeout.connect`."""
+    """No pooled connection became free within `timeout.response`."""
 
     status, code, title = 503, "upstream_busy", "All connections to the upstream are in use"
     proxy_error = "connection_limit_reached"
