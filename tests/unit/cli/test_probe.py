@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -12,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 
-from tests.fakes.raw import say
+from tests.fakes.raw import RawUpstream, say
 from tests.fakes.token_server import answer, drop, hang
 from tests.unit.cli.conftest import SECRET, Configure, Run
 
 if TYPE_CHECKING:
-    from tests.fakes.raw import Exchange, RawUpstream, Reply
+    from tests.fakes.raw import Exchange, Reply
     from tests.fakes.token_server import TokenServer
 
 NARROW = {"WWW-Authenticate": 'Bearer realm="crm", error="insufficient_scope", scope="api write"'}
@@ -327,6 +329,18 @@ async def test_two_routes_share_a_token(run: Run, configure: Configure, tokens: 
     assert (told.exit_code, len(tokens.issued)) == (0, 1)
     assert [request.target for request in api.requests] == [b"/a", b"/b"]
     assert told.stdout.count("  token ") == 1
+
+
+async def test_an_unknown_ca_is_told(run: Run, configure: Configure) -> None:
+    """A certificate of a CA that is not trusted names the key that adds it, and the library's own words."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(server)
+    async with RawUpstream(ssl=server) as secure:
+        configure({"upstream": secure.url})
+        told = await run("probe")
+    assert told.exit_code == 4
+    assert "Change routes./crm.tls.ca." in told.stdout
+    assert "upstream_tls_error at [SSL: CERTIFICATE_VERIFY_FAILED]" in told.stdout
 
 
 def test_the_command_itself(configure: Configure) -> None:

@@ -174,3 +174,13 @@ def test_any_bytes(facts: Facts, body: bytes, status: int, kind: str) -> None:
         parse_token(TokenResponse(status, {"content-type": kind, "retry-after": kind}, body), facts, client_id="id", scope=())
     assert caught.value.detail.isascii()
     assert caught.value.detail.isprintable()
+
+
+@pytest.mark.parametrize("member", ["scope", "token_type", "error"])
+def test_a_token_in_another_member_is_not_quoted(facts: Facts, member: str) -> None:
+    """A server that repeats its token where a word belongs does not bring it into the error's text."""
+    answer = {"access_token": "tok-0123456789", "token_type": "Bearer", member: "tok-0123456789"}
+    with pytest.raises(errors.TokenError) as refused:
+        parsed(facts, answer, scope=("api",))
+    assert "tok-0123456789" not in refused.value.detail
+    assert "[redacted]" in refused.value.detail
