@@ -82,9 +82,10 @@ class RequestBody:
 
         Raises:
             TimeoutError: no byte came for `idle` seconds.
+            OSError: what was kept on disk is not all there; never a body that ends early.
         """
         if self._writing is not None:
-            await asyncio.wait({self._writing})
+            await asyncio.shield(self._writing)
         for piece in tuple(self._kept):
             yield piece
         if self._file is not None:
@@ -102,8 +103,7 @@ class RequestBody:
 
     def release(self) -> None:
         """Nothing more is replayed: memory and file are given back."""
-        self._budget.give_back(self._taken)
-        self._kept, self._taken = [], 0
+        self._forget()
         if self._writing is not None and not self._writing.done():
             self._writing.add_done_callback(lambda _: self._close())
         else:
@@ -121,30 +121,38 @@ class RequestBody:
         if self.received > self._options.disk:
             self._give_up()
             return
-        self._writing = asyncio.ensure_future(asyncio.to_thread(self._to_disk, piece))
+        self._writing = asyncio.ensure_future(self._spill(piece))
+        self._writing.add_done_callback(_look_at)  # its sender may have been cancelled
         try:
             await asyncio.shield(self._writing)
         except OSError:  # a full disk costs the replay, never the request
             self._give_up()
 
+    async def _spill(self, piece: bytes) -> None:
+        await asyncio.to_thread(self._to_disk, piece)
+        self._forget()  # in the loop: the budget is no thread's
+
     def _to_disk(self, piece: bytes) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # unlinked, 0600; closed by release()
-            for earlier in self._kept:
-                self._file.write(earlier)
-            self._budget.give_back(self._taken)
-            self._kept, self._taken = [], 0
-        if self._file.write(piece) != len(piece):
-            raise OSError("short write")
+        for part in (*self._kept, piece):
+            if self._file.write(part) != len(part):
+                raise OSError("short write")
 
     async def _from_disk(self, file: IO[bytes]) -> AsyncIterator[bytes]:
         end = self.received
         offset = 0
         while offset < end:
             piece = await asyncio.to_thread(_read_at, file, offset, min(DISK_PIECE, end - offset))
+            if not piece:
+                raise OSError("the kept body is short")
             offset += len(piece)
             yield piece
         await asyncio.to_thread(file.seek, end)
+
+    def _forget(self) -> None:
+        self._budget.give_back(self._taken)
+        self._kept, self._taken = [], 0
 
     def _close(self) -> None:
         if self._file is not None:
@@ -154,6 +162,11 @@ class RequestBody:
     def _give_up(self) -> None:
         self.replayable = False
         self.release()
+
+
+def _look_at(writing: asyncio.Future[None]) -> None:
+    if not writing.cancelled():
+        writing.exception()
 
 
 def _read_at(file: IO[bytes], offset: int, size: int) -> bytes:

@@ -107,11 +107,6 @@ class RequestCutter:
         """Whether nothing more is read from this connection."""
         return self._broken
 
-    @property
-    def waiting(self) -> bool:
-        """Whether bytes of a next message are here."""
-        return bool(self._buffer)
-
     def answered(self) -> bool:
         """The response is complete; whether bytes of a next message wait."""
         self._busy = False

@@ -22,7 +22,7 @@ REASONS = {  # a decision's reason -> (facts, the key that repairs it; {route} a
         "the API asks for something other than a bearer token; the token was kept",
         "routes.{route}.expired_when.challenge",
     ),
-    "replay_disabled": ("a new token is ready; the call was not replayed", "routes.{route}.unauthorized"),
+    "replay_disabled": ("the route does not replay a refused call", "routes.{route}.unauthorized"),
     "not_idempotent": ("not sent again, since the method is not idempotent", None),
     "body_not_replayable": ("not sent again, since the body was larger than what is kept", "routes.{route}.replay.memory"),
     "attempts_spent": ("sent as often as the route allows", None),
@@ -57,7 +57,7 @@ def retried(*, reason: str, sends: int) -> str:
 def not_replayed(reason: str, *, route: str, alias: str | None, renewed: bool) -> str:
     """Details of an answer that was passed on although it failed."""
     facts, key = REASONS.get(reason, (reason, None))
-    if renewed and "a new token is ready" not in facts:
+    if renewed:
         facts += "; a new token is ready"
     return f"{reason}; {facts}; {_change(key.format(route=route, alias=alias) if key else None)}"
 
@@ -117,7 +117,7 @@ def problem(error: ProxyError, *, request_id: str, minor: int, close: bool, head
 
 def duration(seconds: float) -> str:
     """A time span as people say it: 840 ms, 12 s, 58 min, 3 h."""
-    if seconds < 1:
+    if seconds < 0.9995:  # noqa: PLR2004  # what would read 1000 ms is a second
         return f"{seconds * 1000:.0f} ms"
     if seconds < 120:  # noqa: PLR2004  # two minutes are still told in seconds
         return f"{seconds:.0f} s"
