@@ -31,7 +31,7 @@ def command(configs: tuple[Path, ...], **flags: str | None) -> None:
     address = ListenAddress.parse(settings.admin.address)
     try:
         status = _status(address)
-    except OSError as exc:
+    except (OSError, http.client.HTTPException) as exc:
         fail([f"no answer on {settings.admin.address}: {exc}"], UNHEALTHY)
     if status != http.client.OK:
         fail([f"{settings.admin.address} answered {status}"], UNHEALTHY)
@@ -41,11 +41,11 @@ def command(configs: tuple[Path, ...], **flags: str | None) -> None:
 def _status(address: ListenAddress) -> int:
     host = _ANY.get(address.host, address.host) or "localhost"
     connection = http.client.HTTPConnection(host, address.port or None, timeout=TIMEOUT)
-    if address.path is not None:
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.sock.settimeout(TIMEOUT)
-        connection.sock.connect(address.path)
     try:
+        if address.path is not None:
+            connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.sock.settimeout(TIMEOUT)
+            connection.sock.connect(address.path)
         connection.request("GET", "/healthz")
         return connection.getresponse().status
     finally:

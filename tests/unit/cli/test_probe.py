@@ -287,6 +287,24 @@ async def test_nothing_at_all(run: Run, configure: Configure) -> None:
     assert (told.exit_code, json.loads(told.stdout), told.stderr[:17]) == (0, [], "nothing to probe:")
 
 
+async def test_a_route_without_a_credential(run: Run, configure: Configure, tokens: TokenServer, api: RawUpstream) -> None:
+    """A route that needs no token is called without one, and an alias that no route uses is minted all the same."""
+    configure({"credential": "none"})
+    told = await run("probe")
+    assert told.exit_code == 0
+    assert "  api     -       not probed: no route uses this alias" in told.stdout
+    assert "/crm (no credential)\n  api     ok" in told.stdout
+    assert (len(tokens.issued), api.requests[0].head.all("Authorization")) == (1, [])
+
+
+@pytest.mark.parametrize("exp", [True, "soon", 1e300])
+async def test_a_strange_time_is_shown_as_it_is(run: Run, configure: Configure, tokens: TokenServer, exp: object) -> None:
+    """A claim that should be a time and is none breaks nothing."""
+    configure()
+    tokens.members["access_token"] = jwt({"exp": exp})
+    assert f'claims {{"exp": {json.dumps(exp)}}}' in (await run("probe")).stdout
+
+
 @pytest.mark.parametrize(
     ("name", "line"),
     [
