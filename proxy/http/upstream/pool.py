@@ -24,7 +24,7 @@ SURELY_ALIVE = 3.0  # seconds idle, below which a non-idempotent request trusts 
 
 
 class ConnectionPool:
-    """At most `connections` at once; who finds none free waits in line."""  # guards _idle, _active
+    """At most `connections` at once, idle ones included; who finds none free waits in line, first come, first served."""
 
     def __init__(self, connector: Connector, options: PoolOptions, *, clock: Callable[[], float], name: str, wait: float) -> None:
         self._connector = connector
@@ -34,8 +34,8 @@ class ConnectionPool:
         self._wait = wait  # seconds in line
         self._idle: deque[Connection] = deque()
         self._active: set[Connection] = set()
-        self._opening = 0
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._places = 0  # taken: by an active connection, or by one that is being opened
+        self._line: deque[asyncio.Future[None]] = deque()  # a place is handed over, so that nobody can push in
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -55,23 +55,22 @@ class ConnectionPool:
         Raises:
             UpstreamError: none could be opened, or none became free in time.
         """
-        while len(self._active) + self._opening >= self._options.connections:
-            await self._stand_in_line()
-        connection = None if fresh else self._take_idle(idempotent=idempotent)
-        if connection is None:
-            self._opening += 1
-            try:
+        await self._take_place()
+        try:
+            connection = None if fresh else self._take_idle(idempotent=idempotent)
+            if connection is None:
+                self._make_room()
                 connection = await self._connector.connect()
-            except BaseException:
-                self._wake_next()
-                raise
-            finally:
-                self._opening -= 1
+        except BaseException:
+            self._give_place()
+            raise
         self._active.add(connection)
         return connection
 
     def release(self, connection: Connection) -> None:
         """The exchange is over; the connection rests if it is clean, else it ends."""
+        if connection not in self._active:
+            return
         self._active.discard(connection)
         young = self._clock() - connection.created < self._options.max_age
         if connection.reusable() and young and not self._closed:
@@ -80,7 +79,7 @@ class ConnectionPool:
             self._schedule_sweep()
         else:
             connection.abort()
-        self._wake_next()
+        self._give_place()
 
     def close(self) -> None:
         """Idle connections end now, active ones when they are released."""
@@ -94,39 +93,54 @@ class ConnectionPool:
         now = self._clock()
         while self._idle:
             connection = self._idle.pop()
-            rested = now - connection.idle_since
-            if not connection.alive() or rested >= self._options.idle_timeout or now - connection.created >= self._options.max_age:
-                connection.abort()
+            if self._is_spent(connection, now) or _has_input(connection.fileno()):
+                connection.abort()  # what came unasked, an end of file too, is nobody's answer
                 continue
-            if not idempotent and (rested >= SURELY_ALIVE or _has_input(connection.fileno())):
+            if not idempotent and now - connection.idle_since >= SURELY_ALIVE:
                 self._idle.append(connection)
                 return None
             return connection
         return None
 
-    async def _stand_in_line(self) -> None:
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def _is_spent(self, connection: Connection, now: float) -> bool:
+        options = self._options
+        return not connection.alive() or now - connection.idle_since >= options.idle_timeout or now - connection.created >= options.max_age
+
+    def _make_room(self) -> None:
+        """A new connection beside idle ones must not be one too many."""
+        while self._idle and len(self._idle) + self._places > self._options.connections:
+            self._idle.popleft().abort()
+
+    async def _take_place(self) -> None:
+        if self._places < self._options.connections:
+            self._places += 1
+            return
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[None] = loop.create_future()
         self._line.append(place)
+        timer = loop.call_later(self._wait, _give_up, place)
         try:
-            async with asyncio.timeout(self._wait):
-                await place
+            await place
         except TimeoutError as exc:
             key = f"routes.{self._name}.pool.connections"
             raise UpstreamBusyError("no connection became free in time", key=key, retry_after=1) from exc
         except asyncio.CancelledError:
-            if place.done() and not place.cancelled():
-                self._wake_next()  # the turn passes to the next in line
+            if not place.cancelled() and place.exception() is None:
+                self._give_place()  # it had just been handed over
             raise
         finally:
+            timer.cancel()
             with suppress(ValueError):
                 self._line.remove(place)
 
-    def _wake_next(self) -> None:
+    def _give_place(self) -> None:
+        """To the next in line, if there is one."""
         while self._line:
             place = self._line.popleft()
             if not place.done():
                 place.set_result(None)
                 return
+        self._places -= 1
 
     def _schedule_sweep(self) -> None:
         if self._sweep is None:
@@ -135,15 +149,19 @@ class ConnectionPool:
     def _sweep_idle(self) -> None:
         self._sweep = None
         now = self._clock()
-        kept = deque(
-            connection for connection in self._idle if connection.alive() and now - connection.idle_since < self._options.idle_timeout
-        )
-        for connection in self._idle:
-            if connection not in kept:
+        resting, self._idle = self._idle, deque()
+        for connection in resting:
+            if self._is_spent(connection, now):
                 connection.abort()
-        self._idle = kept
-        if kept and not self._closed:
+            else:
+                self._idle.append(connection)
+        if self._idle:
             self._schedule_sweep()
+
+
+def _give_up(place: asyncio.Future[None]) -> None:
+    if not place.done():
+        place.set_exception(TimeoutError())
 
 
 def _has_input(descriptor: int) -> bool:
