@@ -139,7 +139,7 @@ class RetryPolicy:
         if options.attempts == 1 or options.methods == "none":
             return RELAY
         if not self._harmless(attempt):
-            return Relay("not_idempotent")
+            return RELAY
         if not attempt.replayable:
             return Relay("body_not_replayable")
         if attempt.sends >= options.attempts:

@@ -23,7 +23,7 @@ REASONS = {  # a decision's reason -> (facts, the key that repairs it; {route} a
         "routes.{route}.expired_when.challenge",
     ),
     "replay_disabled": ("the route does not replay a refused call", "routes.{route}.unauthorized"),
-    "not_idempotent": ("not sent again, since the method is not idempotent", None),
+    "not_idempotent": ("not replayed, since the method is not idempotent", "routes.{route}.unauthorized"),
     "body_not_replayable": ("not sent again, since the body was larger than what is kept", "routes.{route}.replay.memory"),
     "attempts_spent": ("sent as often as the route allows", None),
     "retry_after_too_long": ("the API's Retry-After is over the cap", "routes.{route}.retry.retry_after_cap"),
