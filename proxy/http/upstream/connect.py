@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from proxy.http.upstream.resolve import Resolver
 
 HAPPY_EYEBALLS_DELAY = 0.25  # seconds, RFC 8305 §5
+_OUT_OF_TIME = frozenset({9, 10})  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and _HAS_EXPIRED: no key of ours repairs that
 MAX_PROXY_ANSWER = 16 << 10  # bytes of an egress proxy's answer to CONNECT
 
 
@@ -103,11 +104,13 @@ class Connector:
         return sock
 
     def _tls_error(self, exc: Exception) -> UpstreamTLSError:
-        key = f"{self._key}.upstream"
-        facts = "the TLS handshake failed"
+        facts, key = "the TLS handshake failed", f"{self._key}.upstream"
         if isinstance(exc, ssl.SSLCertVerificationError):
-            facts = f"the certificate is refused: {exc.verify_message}"
-            key = f"{self._key}.tls.server_name" if "mismatch" in exc.verify_message.lower() else f"{self._key}.tls.ca"
+            reason = exc.verify_message.partition(",")[0]  # what follows names the host, which no caller is told
+            facts = f"the certificate is refused: {reason}"
+            if exc.verify_code in _OUT_OF_TIME:
+                return UpstreamTLSError(facts, log_detail=str(exc))
+            key = f"{self._key}.tls.server_name" if "mismatch" in reason.lower() else f"{self._key}.tls.ca"
         elif "CERTIFICATE_REQUIRED" in str(exc) or "HANDSHAKE_FAILURE" in str(exc):
             facts, key = "the upstream asks for a client certificate", f"{self._key}.tls.cert"
         return UpstreamTLSError(facts, key=key, log_detail=str(exc))
