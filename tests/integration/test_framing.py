@@ -94,6 +94,9 @@ REFUSED_TARGETS = [
     "raw",
     "http://other.test/raw",
     "http://bearerd.test@evil.test/raw",
+    "http://u@bearerd.test/raw",
+    "ftp://bearerd.test/raw",
+    "//bearerd.test@evil.test/raw\\",
 ]
 
 
