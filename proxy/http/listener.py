@@ -79,12 +79,12 @@ class ClientProtocol(RequestHandler):
     @property
     def closing(self) -> bool:
         """Whether the connection ends after this answer."""
-        return self._retired or (self.half_closed and not self.cutter.pending)
+        return self._retired or self.cutter.broken or (self.half_closed and not self.cutter.pending)
 
     def retire(self) -> None:
         """Close now if idle, else after the answer in progress; its body is still received."""
         self._retired = True
-        if not self._request_in_progress and not self._messages and self.transport is not None:
+        if not (self.cutter.busy or self._request_in_progress or self._messages) and self.transport is not None:
             self.transport.close()
 
     def write(self, data: bytes) -> None:
@@ -138,8 +138,13 @@ class ClientProtocol(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         result = await super().finish_response(request, resp, start_time)
         self.begun = False
-        if resp.keep_alive and self.cutter.answered():
+        pending = self.cutter.answered()
+        if not resp.keep_alive:
+            return result
+        if pending:
             self.data_received(b"")
+        if (self._retired or self.half_closed) and not self.cutter.busy and not self._messages:
+            self.close()  # no whole request is left, and none will come
         return result
 
     def handle_error(
@@ -157,7 +162,7 @@ class ClientProtocol(RequestHandler):
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp returns None and so closes; asyncio takes a bool
         """A client may close its sending side and still wait for its answer (RFC 9112 §9.6)."""
         self.half_closed = True
-        if not self.cutter.end():
+        if not self.cutter.end() and not self._messages:
             return False
         self._watch()
         return True

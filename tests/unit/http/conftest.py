@@ -1,0 +1,153 @@
+"""The walk of a request in one process: raw client, listener, handler, raw upstream; the token source is the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from proxy.http.active import ActiveRoute, RouteToken
+from proxy.http.body import MemoryBudget
+from proxy.http.cutter import Limits
+from proxy.http.handler import Handler
+from proxy.http.headers import HeaderPolicy
+from proxy.http.listener import ClientServer
+from proxy.http.obtain import World
+from proxy.http.routing import Route, RouteTable, UpstreamURL
+from proxy.http.upstream import ConnectionPool, Connector, Resolver
+from proxy.logs import Logs
+from proxy.metrics import Metrics
+from proxy.oauth.token import Token, TokenKey
+from tests.clients.raw import RawClient
+from tests.fakes.raw import RawUpstream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from proxy.http.listener import ClientProtocol
+    from proxy.oauth.events import DiscardReason
+
+KEY = TokenKey("fingerprint")
+
+
+class Tokens:
+    """A TokenSource whose tokens are numbered; a new one comes when the gate is open."""
+
+    def __init__(self) -> None:
+        self.fetches = 0
+        self.current: Token | None = None
+        self.replayable: list[bool] = []
+        self.discards: list[str] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def token(self, _key: TokenKey, *, replayable: bool = True) -> Token:
+        self.replayable.append(replayable)
+        if self.current is None:
+            await self.gate.wait()
+            self.fetches += 1
+            now = time.monotonic()
+            value = f"t{self.fetches}"
+            self.current = Token(value, now, now + 3600, now + 3600, now + 3600, authorization=f"Bearer {value}".encode())
+        return self.current
+
+    def discard(self, _key: TokenKey, refused: Token, reason: DiscardReason) -> bool:
+        self.discards.append(reason)
+        if self.current is not refused:
+            return False
+        self.current = None
+        return True
+
+    def peek(self, _key: TokenKey, _now: float) -> Token | None:
+        return self.current
+
+
+@dataclass
+class Walk:
+    """bearerd's data path with one route at `/`, on loopback."""
+
+    upstream: RawUpstream
+    tokens: Tokens
+    limits: Limits = field(default_factory=lambda: Limits(head_timeout=10, idle_timeout=75, head_limit=4096, max_headers=20))
+    facts: dict[str, Any] = field(default_factory=dict)
+    lines: list[bytes] = field(default_factory=list)
+    port: int = 0
+    sleeps: list[float] = field(default_factory=list)
+    unhandled: list[dict[str, Any]] = field(default_factory=list)
+
+    async def start(self, **facts: Any) -> Walk:
+        """Listen; `facts` are the route's."""
+        facts.setdefault("credential", "none")
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self.unhandled.append(context))
+        route = Route(prefix="/", upstream=UpstreamURL.parse(self.upstream.url), name="r", **facts)
+        metrics = Metrics()
+        self.logs = Logs(self.lines.append)
+        connector = Connector(route, resolver=Resolver(time.monotonic), context=None, proxy=None)
+        self.active = ActiveRoute(
+            route=route,
+            headers=HeaderPolicy.of(route),
+            pool=ConnectionPool(connector, route.pool, clock=time.monotonic, name="r", wait=route.timeout.connect),
+            memory=MemoryBudget(route.replay.memory_total),
+            metrics=metrics.route("r"),
+            token=RouteToken("crm", self.tokens, KEY, ("api",)) if route.credential != "none" else None,
+        )
+        world = World(clock=time.monotonic, epoch=time.time, chance=lambda: 0.0, sleep=self._sleep, new_id=lambda: "id-1")
+        self.handler = Handler(RouteTable([route]), {"r": self.active}, metrics=metrics, logs=self.logs, world=world)
+        self.clients = ClientServer(self.handler, self.limits, self.handler.refuse)
+        self.server = await loop.create_server(self.clients, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def stop(self) -> None:
+        if not self.port:
+            return
+        self.server.close()
+        await self.clients.shutdown(0.1)
+        self.active.pool.close()
+        self.logs.close()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert self.unhandled == []
+
+    async def client(self) -> RawClient:
+        return await RawClient.open(self.port)
+
+    async def quiet(self) -> None:
+        """Every call is over."""
+        async with asyncio.timeout(5):
+            await self.handler.quiet()
+
+    async def asked(self, count: int = 1) -> None:
+        """So many requests have reached the upstream."""
+        async with asyncio.timeout(5):
+            while len(self.upstream.requests) < count:  # noqa: ASYNC110  # the fake has no event to wait for
+                await asyncio.sleep(0.005)
+
+    async def begun(self, turns: int) -> None:
+        """A request was cut from a caller's bytes so many turns of the loop ago."""
+        while not any(cast("ClientProtocol", client).cutter.busy for client in self.clients.connections):  # noqa: ASYNC110  # turns count
+            await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    def access(self) -> list[dict[str, Any]]:
+        """The access lines so far; no more are written."""
+        self.logs.close()
+        return [line for line in map(json.loads, b"".join(self.lines).splitlines()) if line["event"] == "access"]
+
+    async def _sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def walk() -> AsyncIterator[Walk]:
+    async with RawUpstream() as upstream:
+        walk = Walk(upstream, Tokens())
+        yield walk
+        await walk.stop()
