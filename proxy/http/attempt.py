@@ -21,6 +21,7 @@ from proxy.errors import (
 )
 from proxy.http.headers import encode_head, for_upstream
 from proxy.http.retry import IDEMPOTENT
+from proxy.http.upstream import BodyCutError
 
 if TYPE_CHECKING:
     from proxy.http.active import ActiveRoute
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from proxy.http.wire import RequestHead, ResponseHead
     from proxy.oauth.token import Token
 
+DRAIN_TIME = 0.05  # seconds that an unwanted answer may take
 DRAINABLE = 64 << 10  # bytes of an unwanted answer that are read to keep its connection
 
 
@@ -96,14 +98,14 @@ class Answer:
     async def dispose(self) -> None:
         """Nobody wants the body: what is already here is dropped, and the connection kept if that was all."""
         read = 0
-        while not self.connection.finished() and read < DRAINABLE:
-            try:
-                async with asyncio.timeout(0.05):
+        try:
+            async with asyncio.timeout(DRAIN_TIME):
+                while not self.connection.finished() and read < DRAINABLE:
                     read += len(await self.connection.read())
-            except Exception:  # noqa: BLE001  # however it fails, the connection is not kept
-                self.connection.abort()
-                break
-        await self.close()
+        except (BodyCutError, TimeoutError):
+            self.connection.abort()
+        finally:
+            await self.close()
 
 
 async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, fresh: bool) -> Answer:
@@ -141,7 +143,7 @@ async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, f
 
 
 async def _start_body(call: Outgoing, connection: Connection) -> asyncio.Task[None] | None:
-    """Sends the body: at once where it is all here, else beside the wait for the answer."""
+    """Sends the body: at once where it is here and small, else beside the wait for the answer, which may come early."""
     if call.body.empty:
         return None
     if call.body.ready():
@@ -177,9 +179,11 @@ async def _final_head(call: Outgoing, active: ActiveRoute, connection: Connectio
     limit = active.route.timeout.response
     try:
         async with asyncio.timeout(None if sender else limit) as timer:
+            waiting = True
 
             def sent(_task: object) -> None:
-                timer.reschedule(loop.time() + limit)
+                if waiting:  # a callback that is on its way cannot be taken back
+                    timer.reschedule(loop.time() + limit)
 
             if sender is not None:
                 sender.add_done_callback(sent)
@@ -187,8 +191,7 @@ async def _final_head(call: Outgoing, active: ActiveRoute, connection: Connectio
                 while (head := await connection.head()).status < 200:  # noqa: PLR2004  # RFC 9110 §15.2
                     await call.pass_interim(head)
             finally:
-                if sender is not None:
-                    sender.remove_done_callback(sent)
+                waiting = False
     except TimeoutError as exc:
         raise UpstreamTimeoutError("no response head within timeout.response", key=f"routes.{active.route.name}.timeout.response") from exc
     return head

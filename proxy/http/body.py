@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from proxy.http.routing import Replay
     from proxy.http.wire import Framing
 
+AT_ONCE = 64 << 10  # bytes that a connection takes without making us wait
 DISK_PIECE = 256 << 10  # bytes read back at a time
 
 
@@ -74,8 +75,8 @@ class RequestBody:
         return self.framing.kind == "none" or (self.framing.kind == "length" and not self.framing.length)
 
     def ready(self) -> bool:
-        """Whether every byte has arrived, so that sending it waits for nobody."""
-        return self.empty or self._payload.is_eof()
+        """Whether every byte has arrived and they are few, so that sending them waits for nobody."""
+        return self.empty or (self.framing.kind == "length" and self.framing.length <= AT_ONCE and self._payload.is_eof())
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The body from its first byte: what was kept, then what still comes.

@@ -30,7 +30,8 @@ async def relay(call: Call, answer: Answer) -> bool:
     call.status = call.upstream_status = head.status
     framing = answer.connection.framing
     chunked = framing.kind in {"chunked", "close"} and bool(call.head.minor)
-    keep_alive = call.incoming.keep_alive and not call.client.closing and (chunked or framing.kind in {"none", "length"})
+    framed = chunked or framing.kind in {"none", "length"}
+    keep_alive = framed and call.incoming.keep_alive and call.received_whole() and not call.client.closing
     try:
         start = _head(call, head, framing, chunked=chunked, keep_alive=keep_alive)
         call.client.begun = True
@@ -38,7 +39,8 @@ async def relay(call: Call, answer: Answer) -> bool:
     except BaseException:
         await answer.abort()
         raise
-    return await answer.close() and whole and keep_alive
+    await answer.close()
+    return whole and keep_alive
 
 
 def _head(call: Call, head: ResponseHead, framing: Framing, *, chunked: bool, keep_alive: bool) -> bytes:

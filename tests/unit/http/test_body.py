@@ -142,10 +142,18 @@ async def test_a_body_that_stands_still_times_out() -> None:
 
 @pytest.mark.parametrize(
     ("framing", "pieces", "ready"),
-    [(Framing("none"), [b"x"], True), (Framing("length", 0), [b"x"], True), (CHUNKED, [], True), (CHUNKED, [b"x"], False)],
+    [
+        (Framing("none"), [b"x"], True),
+        (Framing("length", 0), [b"x"], True),
+        (Framing("length", 5), [], True),
+        (Framing("length", 5), [b"x"], False),
+        (Framing("length", 64 << 10), [], True),
+        (Framing("length", (64 << 10) + 1), [], False),
+        (CHUNKED, [], False),
+    ],
 )
 async def test_ready_says_whether_all_has_arrived(framing: Framing, pieces: list[bytes], ready: bool) -> None:  # noqa: FBT001  # a column of the table
-    """A body that has arrived waits for nobody."""
+    """A small body that has arrived is sent without waiting for anybody; an upstream may answer a larger one unread."""
     body, _ = make(Source(pieces), framing=framing)
     assert body.ready() is ready
 

@@ -245,3 +245,15 @@ async def test_which_connections_stay(walk: Walk, version: str, connection: str,
         said = first.get("Connection")
         again = (await client.ask(GET)).status if expected else len(await client.rest())
     assert (said == "close", again) == (not expected, 200 if expected else 0)
+
+
+@pytest.mark.parametrize("size", [1, 100 << 10, 200 << 10])
+async def test_a_refused_request_with_a_body_leaves_the_connection_usable(walk: Walk, size: int) -> None:
+    """A body that came whole, and that nobody read, holds up nobody."""
+    await walk.start(methods=("GET",))
+    async with await walk.client() as client:
+        await client.ask(GET)
+        (protocol,) = walk.clients.connections
+        protocol.data_received(request("/p", method="POST", body=bytes(size)))
+        refused = await client.answer()
+        assert (refused.status, refused.get("Connection"), (await client.ask(GET)).body.data) == (405, "", b"ok")
