@@ -26,7 +26,7 @@ from proxy.settings.listen import ListenAddress
 from proxy.watch import changes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from proxy.errors import ProxyError
     from proxy.http.listener import ClientProtocol, Incoming
@@ -62,6 +62,8 @@ class Server:
         self._replaced: dict[asyncio.Task[None], App] = {}  # earlier configurations that still serve calls
         self._stop: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()  # the watcher, and reloads that a signal asked for
+        self._other_files = asyncio.Event()  # a reload named other files than before
         self._listening = False
         self._draining = False
         self._last_reload: Mapping[str, object] = {"last_reload": "ok", "errors": 0}
@@ -103,9 +105,8 @@ class Server:
                 self.logs.event("warning", "config_warning", detail=warning)
             self._listening = True
             self.logs.event("info", "ready", version=__version__, routes=len(settings.routes), credentials=len(settings.credentials))
-            watcher = asyncio.create_task(self._watch(settings.files))
+            self._begin(self._watch())
             number = await self._stop
-            watcher.cancel()
             await self._drain(settings.drain_timeout if number == signal.SIGTERM else 0.0)
         finally:
             await self._close()
@@ -123,6 +124,8 @@ class Server:
                 self.logs.event("error", "config_reload_failed", problems=problems)
                 return
             before, self._app = self._app, after
+            if before.settings.files != settings.files:
+                self._other_files.set()
             after.show_in(self.metrics)
             self._last_reload = {"last_reload": "ok", "errors": 0, "at": round(time.time())}
             self.metrics.reloaded("ok")
@@ -168,17 +171,29 @@ class Server:
         await web.SockSite(runner, sock).start()
         self.logs.event("info", "listening", listener=name, address=_told(sock))
 
-    async def _watch(self, files: tuple[str, ...]) -> None:
-        async for _ in changes(files):
-            await self.reload()
+    async def _watch(self) -> None:
+        """Reload on change; a reload may name other files, which are watched from then on."""
+        while files := self._app.settings.files:
+            self._other_files.clear()
+            async for _ in changes(files, until=self._other_files):
+                await self.reload()
 
     def _signalled(self, number: signal.Signals) -> None:
         if not self._stop.done():
             self._stop.set_result(number)
 
     def _hung_up(self) -> None:
-        task = asyncio.get_running_loop().create_task(self.reload())
-        task.add_done_callback(_look_at)
+        self._begin(self.reload())
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failed := task.exception()) is not None:
+            self.logs.event("error", "internal_error", exc_info=failed)
 
     async def _drain(self, seconds: float) -> None:
         """Accept no more, close idle connections, wait for calls in progress."""
@@ -196,6 +211,11 @@ class Server:
             self.logs.event("warning", "drain_timeout", running=self._running, key="drain_timeout")
 
     async def _close(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for server in self._sockets:
+            server.close()
         for clients in self._clients:
             await clients.shutdown(0.1)
         for app in (self._app, *self._replaced.values()):
@@ -216,31 +236,38 @@ def _bind(address: str) -> socket.socket:
         if wanted.path is not None:
             return _bind_unix(wanted.path)
         family, _, _, _, place = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(place)
+        return _bound(family, place)
     except OSError as exc:
         raise BindError(f"{address}: {exc.strerror or exc}") from exc
-    sock.setblocking(False)
-    return sock
 
 
 def _bind_unix(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.bind(path)
+        return _bound(socket.AF_UNIX, path)
     except OSError:
         if not _is_dead(path):
-            sock.close()
             raise
-        Path(path).unlink()
-        sock.bind(path)
-    sock.setblocking(False)
+    Path(path).unlink()
+    return _bound(socket.AF_UNIX, path)
+
+
+def _bound(family: int, place: object) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(place)  # type: ignore[arg-type]  # what getaddrinfo gave, or a path
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 
 def _is_dead(path: str) -> bool:
-    """Whether a Unix socket is left over from a process that is gone."""
+    """Whether a Unix socket is left over from a process that is gone; a file of another kind is never taken for one."""
+    if not Path(path).is_socket():
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
@@ -257,8 +284,3 @@ def _told(sock: socket.socket) -> str:
         return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
     return f"{host}:{name[1]}"
-
-
-def _look_at(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.exception()

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    import asyncio
+    from collections.abc import AsyncGenerator, Iterable
 
 DEBOUNCE = 300  # milliseconds that several changes may take together
 
 
-async def changes(files: Iterable[str]) -> AsyncIterator[None]:
-    """Yields after each change of any of `files`; their folders are watched, as a mounted Kubernetes volume needs."""
+async def changes(files: Iterable[str], *, until: asyncio.Event) -> AsyncGenerator[None, None]:
+    """Yields after each change of any of `files`, `until` that happens.
+
+    Their folders are watched, as a mounted Kubernetes volume needs.
+    """
     from watchfiles import awatch  # noqa: PLC0415  # only a configuration from files needs it
 
     paths = tuple(Path(file) for file in files)
@@ -24,7 +28,7 @@ async def changes(files: Iterable[str]) -> AsyncIterator[None]:
         return
     folders = {path.absolute().parent for path in paths}
     known = _digest(paths)
-    async for _ in awatch(*folders, recursive=False, debounce=DEBOUNCE, step=50, raise_interrupt=False):
+    async for _ in awatch(*folders, recursive=False, debounce=DEBOUNCE, step=50, stop_event=until):
         now = _digest(paths)
         if now != known:
             known = now
