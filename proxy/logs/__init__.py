@@ -118,13 +118,14 @@ class EventLog:
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
         self._logs.event("info", "token_discarded", alias=alias, reason=reason, age=round(age, 3))
 
-    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
+    def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
+        code, key = (cause.code, cause.key) if cause else (None, None)
         if state == "cooling_down":
-            if self._cooling.get(alias, "") != cause:
-                self._cooling[alias] = cause
-                self._logs.event("warning", "token_cooling_down", alias=alias, code=cause, until=until)
+            if self._cooling.get(alias, "") != code:
+                self._cooling[alias] = code
+                self._logs.event("warning", "token_cooling_down", alias=alias, code=code, key=key, until=until)
         elif state == "needs_authorization":
-            self._logs.event("warning", "token_needs_authorization", alias=alias, code=cause)
+            self._logs.event("warning", "token_needs_authorization", alias=alias, code=code, key=key)
         else:
             self._logs.event("debug", "token_state", alias=alias, state=state)
 

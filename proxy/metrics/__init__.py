@@ -138,7 +138,7 @@ class Metrics:
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:  # noqa: ARG002  # the logs use it
         self.token_discards.labels(alias, reason).inc()
 
-    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
+    def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         """Nothing to count: states are read at the scrape (`watch_tokens`)."""
 
     def reloaded(self, outcome: Literal["ok", "failed"]) -> None:

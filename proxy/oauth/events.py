@@ -26,8 +26,8 @@ class Events(Protocol):
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
         """A token was dropped `age` seconds after it was obtained."""
 
-    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
-        """A key's state changed; `cause` is an error code, `until` the epoch seconds at which a cool-down ends."""
+    def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
+        """A key's state changed; `cause` is the last failure, `until` the epoch seconds at which a cool-down ends."""
 
 
 class Fanout:
@@ -48,6 +48,6 @@ class Fanout:
         for member in self._members:
             member.token_discarded(alias, reason, age=age)
 
-    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
+    def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         for member in self._members:
             member.token_state(alias, state, cause=cause, until=until)

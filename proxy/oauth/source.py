@@ -281,8 +281,7 @@ class CachedTokenSource:
         now, progress = self._clock(), self._of(key)
         cooling = progress.cause is not None and now < progress.blocked_until
         until = self._wall() - now + progress.blocked_until if cooling else None
-        cause = progress.cause.code if progress.cause else None
-        self._events.token_state(self.alias, self.state(key, now), cause=cause, until=until)
+        self._events.token_state(self.alias, self.state(key, now), cause=progress.cause, until=until)
 
 
 def _forget_failure(progress: _Progress) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.errors import RouteNotFoundError, TokenInvalidClientError
+from proxy.errors import RouteNotFoundError, TokenInvalidClientError, TokenServerError
 from proxy.logs import Access, EventLog, Format, Level, LibraryLog, Logs, configure
 from proxy.metrics import Metrics
 from proxy.oauth.events import Fanout
@@ -151,24 +151,28 @@ def test_token_discarded() -> None:
     assert (line["level"], line["event"], line["reason"], line["age"]) == ("info", "token_discarded", "refused", 3480.123)
 
 
+DOWN = TokenServerError("answered 500", alias="crm")
+WRONG = TokenInvalidClientError("refused", alias="crm")
+
+
 def test_cool_down_is_told_once() -> None:
     """A cool-down is one line per cause until there is a token again, not one per try."""
     lines = Lines(level="info")
     events = EventLog(lines.logs)
-    events.token_state("crm", "cooling_down", cause="token_endpoint_error", until=10.0)
+    events.token_state("crm", "cooling_down", cause=DOWN, until=10.0)
     events.token_state("crm", "fetching", cause=None, until=None)
-    events.token_state("crm", "cooling_down", cause="token_endpoint_error", until=20.0)
-    events.token_state("crm", "cooling_down", cause="token_invalid_client", until=30.0)
-    events.token_state("erp", "cooling_down", cause="token_invalid_client", until=30.0)
+    events.token_state("crm", "cooling_down", cause=DOWN, until=20.0)
+    events.token_state("crm", "cooling_down", cause=WRONG, until=30.0)
+    events.token_state("erp", "cooling_down", cause=WRONG, until=30.0)
     events.token_fetched("crm", seconds=0.1, error=None, lifetime=60.0)
-    events.token_state("crm", "cooling_down", cause="token_invalid_client", until=40.0)
-    found = [(line["alias"], line["code"], line.get("until")) for line in lines.events()]
+    events.token_state("crm", "cooling_down", cause=WRONG, until=40.0)
+    found = [(line["alias"], line["code"], line["key"], line.get("until")) for line in lines.events()]
     assert found == [
-        ("crm", "token_endpoint_error", 10.0),
-        ("crm", "token_invalid_client", 30.0),
-        ("erp", "token_invalid_client", 30.0),
-        ("crm", None, None),
-        ("crm", "token_invalid_client", 40.0),
+        ("crm", "token_endpoint_error", None, 10.0),
+        ("crm", "token_invalid_client", "credentials.crm.client_secret", 30.0),
+        ("erp", "token_invalid_client", "credentials.crm.client_secret", 30.0),
+        ("crm", None, None, None),
+        ("crm", "token_invalid_client", "credentials.crm.client_secret", 40.0),
     ]
 
 
@@ -178,7 +182,7 @@ def test_other_states() -> None:
     events = EventLog(lines.logs)
     events.token_waited("crm")
     events.token_state("crm", "fresh", cause=None, until=None)
-    events.token_state("crm", "needs_authorization", cause="token_invalid_grant", until=None)
+    events.token_state("crm", "needs_authorization", cause=WRONG, until=None)
     assert told(lines) == [("debug", "token_state"), ("warning", "token_needs_authorization")]
 
 

@@ -86,8 +86,8 @@ class Recorder:
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
         self.discards.append((alias, reason, age))
 
-    def token_state(self, alias: str, state: TokenState, *, cause: str | None, until: float | None) -> None:
-        self.states.append((alias, state, cause, until))
+    def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
+        self.states.append((alias, state, cause.code if cause else None, until))
 
 
 class House:
