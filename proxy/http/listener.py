@@ -5,6 +5,7 @@ Any doubt about framing ends the connection, and none of the doubtful bytes are 
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.http.wire import RequestHead
 
 _LINGER_0 = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
+UNREAD_PROBE = 1.0  # seconds between two looks at a client whose upload is not read for now
 HALF_CLOSED_PROBE = 1.0  # seconds between two looks at a client that closed its sending side
 
 
@@ -60,7 +62,7 @@ class Answered:
 class ClientProtocol(RequestHandler):
     """One caller's connection."""
 
-    __slots__ = ("_probe", "_retired", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
+    __slots__ = ("_guard", "_probe", "_retired", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
 
     def __init__(
         self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[ClientProtocol, ProxyError], None]
@@ -74,6 +76,7 @@ class ClientProtocol(RequestHandler):
         self._written = 0
         self._written_at_probe = 0
         self._probe: asyncio.TimerHandle | None = None
+        self._guard: asyncio.TimerHandle | None = None
         self._retired = False
 
     @property
@@ -168,10 +171,33 @@ class ClientProtocol(RequestHandler):
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._probe is not None:
-            self._probe.cancel()
+        for timer in (self._probe, self._guard):
+            if timer is not None:
+                timer.cancel()
         self.cutter.stop()
         super().connection_lost(exc)
+
+    def _pause_transport_reading(self) -> None:
+        super()._pause_transport_reading()
+        if self._guard is None:
+            self._guard = self._loop.call_later(UNREAD_PROBE, self._look_unread)
+
+    def _resume_transport_reading(self) -> None:
+        super()._resume_transport_reading()
+        if self._guard is not None:
+            self._guard.cancel()
+            self._guard = None
+
+    def _look_unread(self) -> None:
+        """Who is not read for now may have left; neither loop sees a reset then."""
+        self._guard = None
+        if self.transport is None:
+            return
+        sock = self.transport.get_extra_info("socket")
+        if sock is None or _was_reset(sock.fileno()):
+            self.transport.abort()
+        else:
+            self._guard = self._loop.call_later(UNREAD_PROBE, self._look_unread)
 
     def _watch(self) -> None:
         self._written_at_probe = self._written
@@ -188,6 +214,14 @@ class ClientProtocol(RequestHandler):
             transport.abort()  # an answer that stands still to a client that sends nothing more
             return
         self._watch()
+
+
+def _was_reset(descriptor: int) -> bool:
+    if descriptor < 0:
+        return True
+    poll = select.poll()
+    poll.register(descriptor, 0)  # errors and resets are told unasked
+    return bool(poll.poll(0))
 
 
 class ClientServer(web.Server):

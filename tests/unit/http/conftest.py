@@ -128,6 +128,13 @@ class Walk:
             while len(self.upstream.requests) < count:  # noqa: ASYNC110  # the fake has no event to wait for
                 await asyncio.sleep(0.005)
 
+    async def paused(self) -> None:
+        """A caller's connection is not read for now."""
+        async with asyncio.timeout(10):
+            while not any(cast("ClientProtocol", client)._reading_paused for client in self.clients.connections):  # noqa: ASYNC110  # no event
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+
     async def begun(self, turns: int) -> None:
         """A request was cut from a caller's bytes so many turns of the loop ago."""
         while not any(cast("ClientProtocol", client).cutter.busy for client in self.clients.connections):  # noqa: ASYNC110  # turns count

@@ -143,6 +143,10 @@ async def hang(exchange: Exchange) -> None:
     await exchange.gone()
 
 
+async def hang_unread(exchange: Exchange) -> None:
+    await asyncio.sleep(60)
+
+
 async def begin_and_hang(exchange: Exchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun")
     await exchange.gone()
@@ -170,6 +174,21 @@ async def test_a_client_that_leaves_ends_its_upstream_request(walk: Walk, reply:
     async with asyncio.timeout(3):
         await walk.handler.quiet()
     assert (walk.active.pool.active, walk.active.pool.idle) == (0, 0)
+
+
+async def test_a_client_that_leaves_while_it_is_not_read_is_seen(walk: Walk) -> None:
+    """An upload that the upstream does not take is not read either; its reset ends the exchange all the same (MUSTS 21)."""
+    await walk.start()
+    walk.upstream.early = hang_unread
+    client = await walk.client()
+    size = 64 << 20
+    client.writer.write(b"POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+    await walk.asked()
+    await walk.paused()
+    client.reset()
+    async with asyncio.timeout(3):
+        await walk.handler.quiet()
+    assert walk.active.pool.active == 0
 
 
 async def test_idle_connections_retire_at_once(walk: Walk) -> None:
