@@ -189,3 +189,19 @@ async def test_a_waiting_caller_gets_the_failure_instead(walk: Walk) -> None:
         await client.send(request("/p", method="POST", headers=EXPECT, body=b"hello")[:-5])
         answer = await client.answer()
     assert (answer.status, answer.interim, answer.get("Connection")) == (502, (), "close")
+
+
+async def test_a_reset_cuts_an_answer_that_only_the_end_ends(walk: Walk) -> None:
+    """What has no framing of its own is whole only at an orderly end (MUSTS 3)."""
+    await walk.start()
+
+    async def reply(exchange: Exchange) -> None:
+        await exchange.send(OPEN)
+        await asyncio.sleep(0.02)  # else the reset overtakes what was sent
+        exchange.reset()
+
+    walk.upstream.reply = reply
+    async with await walk.client() as client:
+        await client.send(request("/x"))
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
