@@ -59,7 +59,7 @@ class ResponseReader:
             if (len(self._buffer) if end < 0 else end) > MAX_HEAD:
                 raise MalformedError("the response head is too large")
             if end < 0:
-                check_unfinished(bytes(self._buffer))
+                check_unfinished(self._buffer)
                 return 0
             raw = bytes(self._buffer[:end])
             del self._buffer[: end + 4]
