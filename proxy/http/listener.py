@@ -15,7 +15,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 from aiohttp.web_request import BaseRequest
 
-from proxy.errors import HeadTimeoutError, ProxyError, RequestMalformedError
+from proxy.errors import HeadTimeoutError, ProxyError
 from proxy.http.cutter import Limits, RefusedError, RequestCutter
 
 if TYPE_CHECKING:
@@ -158,8 +158,11 @@ class ClientProtocol(RequestHandler):
         message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
         """A problem+json answer instead of aiohttp's text."""
-        error = exc.error if isinstance(exc, RefusedError) else RequestMalformedError("the request is not valid HTTP/1.1")
-        self.refuse(self, error)
+        if isinstance(exc, RefusedError):
+            self.refuse(self, exc.error)
+        else:  # a fault of ours, and an answer may have gone out already
+            self.log_exception("a call failed outside its walk", exc_info=exc)
+            self.cut()
         return Answered.of(keep_alive=False)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp returns None and so closes; asyncio takes a bool

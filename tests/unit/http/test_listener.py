@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -250,6 +251,22 @@ async def test_a_streaming_answer_is_finished_before_its_connection_retires(walk
         walk.clients.retire()
         go_on.set()
         assert (head.get("Connection"), part + await client.rest()) == ("", b"abcdef")
+
+
+async def test_a_fault_of_ours_never_answers_twice(walk: Walk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """What fails behind an answer ends the connection; a second answer would be taken for the next request's."""
+    await walk.start()
+
+    def fail(_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(walk.handler, "_finish", fail)
+    async with await walk.client() as client:
+        await client.send(GET)
+        await client.head()
+        with suppress(ConnectionResetError):
+            assert b"HTTP/1.1" not in await client.rest()
+    assert "a fault" in caplog.text
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
