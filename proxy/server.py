@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from aiohttp import web
 
@@ -22,7 +20,7 @@ from proxy.http.listener import ClientServer
 from proxy.logs import EventLog
 from proxy.metrics import Metrics
 from proxy.settings import SettingsError
-from proxy.settings.listen import ListenAddress
+from proxy.sockets import bind, release, told
 from proxy.watch import changes
 
 if TYPE_CHECKING:
@@ -34,11 +32,8 @@ if TYPE_CHECKING:
     from proxy.oauth.source import Snapshot
     from proxy.settings.model import Listener, Settings
 
+FIXED = ("listeners", "admin", "metrics", "log", "token_store")  # what a reload cannot change
 BACKLOG = 4096  # connections that wait to be accepted; the kernel's somaxconn cuts it
-
-
-class BindError(Exception):
-    """A listener's address cannot be had."""
 
 
 class Server:
@@ -56,8 +51,10 @@ class Server:
         self._event_log = EventLog(logs)
         self._app = App(settings, metrics=self.metrics, logs=logs, event_log=self._event_log)
         self._app.show_in(self.metrics)
+        self._started = settings
         self._clients: list[ClientServer] = []
         self._sockets: list[asyncio.Server] = []
+        self._addresses: list[str] = []
         self._runners: list[web.AppRunner] = []
         self._replaced: dict[asyncio.Task[None], App] = {}  # earlier configurations that still serve calls
         self._stop: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
@@ -107,7 +104,7 @@ class Server:
             self.logs.event("info", "ready", version=__version__, routes=len(settings.routes), credentials=len(settings.credentials))
             self._begin(self._watch())
             number = await self._stop
-            await self._drain(settings.drain_timeout if number == signal.SIGTERM else 0.0)
+            await self._drain(self._app.settings.drain_timeout if number == signal.SIGTERM else 0.0)
         finally:
             await self._close()
 
@@ -127,12 +124,15 @@ class Server:
             if before.settings.files != settings.files:
                 self._other_files.set()
             after.show_in(self.metrics)
-            self._last_reload = {"last_reload": "ok", "errors": 0, "at": round(time.time())}
             self.metrics.reloaded("ok")
-            restart = [key for key in ("listeners", "admin", "metrics") if getattr(before.settings, key) != getattr(settings, key)]
+            restart = [key for key in FIXED if getattr(self._started, key) != getattr(settings, key)]
+            self._last_reload = {"last_reload": "ok", "errors": 0, "at": round(time.time()), "needs_restart": restart}
+            level: Literal["info", "warning"] = "warning" if restart else "info"
             self.logs.event(
-                "info", "config_reloaded", routes=len(settings.routes), credentials=len(settings.credentials), needs_restart=restart
+                level, "config_reloaded", routes=len(settings.routes), credentials=len(settings.credentials), needs_restart=restart
             )
+            for warning in settings.warnings:
+                self.logs.event("warning", "config_warning", detail=warning)
             ending = asyncio.create_task(before.replaced_by(after))
             self._replaced[ending] = before
             ending.add_done_callback(self._replaced.pop)
@@ -157,19 +157,23 @@ class Server:
     async def _listen_to_callers(self, listener: Listener) -> None:
         limits = Limits(listener.head_timeout, listener.idle_timeout, listener.head_limit, listener.max_headers)
         clients = ClientServer(self._serve, limits, self._refuse)
-        sock = _bind(listener.address)
+        sock = bind(listener.address)
         server = await asyncio.get_running_loop().create_server(clients, sock=sock, backlog=BACKLOG)
         self._clients.append(clients)
         self._sockets.append(server)
-        self.logs.event("info", "listening", listener="proxy", address=_told(sock))
+        self._tell_listening("proxy", told(sock))
 
     async def _listen_to_operators(self, name: str, application: web.Application, address: str) -> None:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         self._runners.append(runner)
-        sock = _bind(address)
+        sock = bind(address)
         await web.SockSite(runner, sock).start()
-        self.logs.event("info", "listening", listener=name, address=_told(sock))
+        self._tell_listening(name, told(sock))
+
+    def _tell_listening(self, listener: str, address: str) -> None:
+        self._addresses.append(address)
+        self.logs.event("info", "listening", listener=listener, address=address)
 
     async def _watch(self) -> None:
         """Reload on change; a reload may name other files, which are watched from then on."""
@@ -218,69 +222,10 @@ class Server:
             server.close()
         for clients in self._clients:
             await clients.shutdown(0.1)
+        for address in self._addresses:
+            release(address)
         for app in (self._app, *self._replaced.values()):
             await app.aclose()
         for runner in self._runners:
             await runner.cleanup()
         self.logs.event("info", "stopped")
-
-
-def _bind(address: str) -> socket.socket:
-    """A bound socket.
-
-    Raises:
-        BindError: the address is in use or not ours.
-    """
-    wanted = ListenAddress.parse(address)
-    try:
-        if wanted.path is not None:
-            return _bind_unix(wanted.path)
-        family, _, _, _, place = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return _bound(family, place)
-    except OSError as exc:
-        raise BindError(f"{address}: {exc.strerror or exc}") from exc
-
-
-def _bind_unix(path: str) -> socket.socket:
-    try:
-        return _bound(socket.AF_UNIX, path)
-    except OSError:
-        if not _is_dead(path):
-            raise
-    Path(path).unlink()
-    return _bound(socket.AF_UNIX, path)
-
-
-def _bound(family: int, place: object) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if family != socket.AF_UNIX:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(place)  # type: ignore[arg-type]  # what getaddrinfo gave, or a path
-        sock.setblocking(False)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _is_dead(path: str) -> bool:
-    """Whether a Unix socket is left over from a process that is gone; a file of another kind is never taken for one."""
-    if not Path(path).is_socket():
-        return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-    return False
-
-
-def _told(sock: socket.socket) -> str:
-    name = sock.getsockname()
-    if isinstance(name, str):
-        return f"unix:{name}"
-    host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"{host}:{name[1]}"

@@ -14,7 +14,8 @@ import click
 
 from proxy.cli.configuration import config_option, fail, read_or_exit, reader, single_route_options
 from proxy.logs import LibraryLog, configure
-from proxy.server import BindError, Server
+from proxy.server import Server
+from proxy.sockets import BindError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

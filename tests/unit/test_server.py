@@ -15,7 +15,8 @@ import pytest
 from proxy import server as module
 from proxy.http.routing import Route, UpstreamURL
 from proxy.logs import Logs
-from proxy.server import BindError, Server
+from proxy.server import Server
+from proxy.sockets import BindError
 from proxy.settings import SettingsError
 from proxy.settings.model import Admin, Egress, Listener, Log, Settings, TokenStoreOptions
 from proxy.settings.problems import Problem

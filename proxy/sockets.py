@@ -1,0 +1,84 @@
+"""Sockets to listen on: TCP addresses and Unix paths.
+
+A path that is not a dead socket is never taken away.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from proxy.settings.listen import ListenAddress
+
+
+class BindError(Exception):
+    """A listener's address cannot be had."""
+
+
+def bind(address: str) -> socket.socket:
+    """A bound socket.
+
+    Raises:
+        BindError: the address is in use or not ours.
+    """
+    wanted = ListenAddress.parse(address)
+    try:
+        if wanted.path is not None:
+            return _bind_unix(wanted.path)
+        family, _, _, _, place = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return _bound(family, place)
+    except OSError as exc:
+        raise BindError(f"{address}: {exc.strerror or exc}") from exc
+
+
+def _bind_unix(path: str) -> socket.socket:
+    try:
+        return _bound(socket.AF_UNIX, path)
+    except OSError:
+        if not _is_dead(path):
+            raise
+    Path(path).unlink()
+    return _bound(socket.AF_UNIX, path)
+
+
+def _bound(family: int, place: object) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(place)  # type: ignore[arg-type]  # what getaddrinfo gave, or a path
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_dead(path: str) -> bool:
+    """Whether a Unix socket is left over from a process that is gone; a file of another kind is never taken for one."""
+    if not Path(path).is_socket():
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def release(address: str) -> None:
+    """Take a Unix socket's path away again; a TCP address needs nothing."""
+    path = ListenAddress.parse(address).path
+    if path is not None and Path(path).is_socket():
+        Path(path).unlink()
+
+
+def told(sock: socket.socket) -> str:
+    """The socket's address as `listeners[].address` says it."""
+    name = sock.getsockname()
+    if isinstance(name, str):
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"{host}:{name[1]}"
