@@ -27,6 +27,7 @@ from proxy.oauth.grants import fingerprint
 from proxy.oauth.source import CachedTokenSource, Snapshot
 from proxy.oauth.store import TokenStore
 from proxy.oauth.token import TokenKey
+from proxy.watch import mark
 
 if TYPE_CHECKING:
     import ssl
@@ -78,10 +79,16 @@ class App:
         self.resolver: Resolver = before.resolver if before else Resolver(time.monotonic)
         self._token_tls: ssl.SSLContext | None = None
         self._metrics = metrics
+        self.marks = {file: mark(file) for file in tls_files(settings)}
         self.aliases = {alias: self._alias(credential, before) for alias, credential in settings.credentials.items()}
         self.routes = {route.name: self._route(route, before) for route in settings.routes}
         world = World(clock=time.monotonic, epoch=time.time, chance=random.random, sleep=asyncio.sleep, new_id=_new_id)
         self.handler = Handler(RouteTable(settings.routes), self.routes, metrics=metrics, logs=logs, world=world)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file whose change asks for a reload."""
+        return (*self.settings.files, *self.marks) if self.settings.files else ()
 
     def snapshots(self) -> Iterable[Snapshot]:
         """Every alias's token, for metrics, readiness and probe."""
@@ -125,7 +132,7 @@ class App:
     def _alias(self, credential: Credential, before: App | None) -> Alias:
         egress = self.settings.egress
         known = before.aliases.get(credential.alias) if before else None
-        if known is not None and known.credential == credential and known.egress == egress:
+        if known is not None and known.credential == credential and known.egress == egress and self._same_files(before, egress.ca):
             return known
         if self._token_tls is None:
             self._token_tls = token_tls_context(egress.ca)
@@ -138,7 +145,7 @@ class App:
             wall=time.time,
             chance=random.random,
         )
-        key = TokenKey(fingerprint(credential.grant))
+        key = TokenKey(fingerprint(credential.alias, credential.grant))
         source = CachedTokenSource(
             credential.alias,
             key,
@@ -156,7 +163,10 @@ class App:
         egress = self.settings.egress
         known = before.routes.get(route.name) if before else None
         token = self._route_token(route)
-        if known is not None and before is not None and known.route == route and before.settings.egress == egress and known.token == token:
+        same = (
+            known is not None and known.route == route and known.token == token and before is not None and before.settings.egress == egress
+        )
+        if known is not None and same and self._same_files(before, egress.ca, route.tls.ca, route.tls.cert, route.tls.key):
             return known
         proxy = route.proxy or egress.proxy
         if proxy is not None and bypasses_proxy(route.upstream.host, egress.no_proxy):
@@ -171,11 +181,21 @@ class App:
             token=token,
         )
 
+    def _same_files(self, before: App | None, *files: str | None) -> bool:
+        """Whether these files hold what they held when `before` read them."""
+        return before is not None and all(self.marks[file] == before.marks.get(file) for file in files if file is not None)
+
     def _route_token(self, route: Route) -> RouteToken | None:
         if route.credential == "none":
             return None
         alias = self.aliases[route.credential]
         return RouteToken(alias.credential.alias, alias.source, alias.key, tuple(alias.credential.grant.scope))
+
+
+def tls_files(settings: Settings) -> tuple[str, ...]:
+    """The CA, certificate and key files that a configuration names; a new content is a new configuration."""
+    named = [settings.egress.ca, *(file for route in settings.routes for file in (route.tls.ca, route.tls.cert, route.tls.key))]
+    return tuple(dict.fromkeys(file for file in named if file is not None))
 
 
 def _new_id() -> str:

@@ -121,7 +121,7 @@ class Server:
                 self.logs.event("error", "config_reload_failed", problems=problems)
                 return
             before, self._app = self._app, after
-            if before.settings.files != settings.files:
+            if before.files != after.files:
                 self._other_files.set()
             after.show_in(self.metrics)
             self.metrics.reloaded("ok")
@@ -177,7 +177,7 @@ class Server:
 
     async def _watch(self) -> None:
         """Reload on change; a reload may name other files, which are watched from then on."""
-        while files := self._app.settings.files:
+        while files := self._app.files:
             self._other_files.clear()
             async for _ in changes(files, until=self._other_files):
                 await self.reload()

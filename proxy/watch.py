@@ -35,6 +35,11 @@ async def changes(files: Iterable[str], *, until: asyncio.Event) -> AsyncGenerat
             yield
 
 
+def mark(file: str) -> str:
+    """A digest of the file's content now; a missing file is a content of its own."""
+    return _digest((Path(file),))
+
+
 def _digest(paths: tuple[Path, ...]) -> str:
     """One digest over all contents; a missing file is a content of its own."""
     total = hashlib.sha256()

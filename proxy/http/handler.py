@@ -125,7 +125,7 @@ class Handler:
     def _answer(self, call: Call, error: ProxyError) -> bool:
         """A ProxyError to the caller: problem+json, or a cut where an answer has begun; whether the connection stays."""
         call.code = error.code
-        self._logs.failed(error, route=call.route_name, alias=error.alias or call.alias, request_id=call.request_id, sends=call.sends)
+        self._logs.failed(error, route=call.route_name, alias=error.alias or call.alias, request_id=call.request_id, attempts=call.sends)
         if call.client.begun:
             call.client.cut()
             return False

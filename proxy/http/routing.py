@@ -215,23 +215,22 @@ class RouteTable:
         )
 
     def match(self, host: bytes, method: str, path: bytes) -> Route:
-        """The route that takes the request; a prefix ends on a segment boundary.
+        """The route with the longest prefix that fits; a prefix ends on a segment boundary.
+
+        What that route refuses is not offered to a shorter prefix: another upstream would see it, with another token.
 
         Raises:
             RouteNotFoundError: no prefix and host fit.
-            MethodNotAllowedError: some fit, none takes the method; TRACE and CONNECT never.
+            MethodNotAllowedError: that route does not take the method; TRACE and CONNECT never.
         """
-        fits = False
         for prefix, only_host, route in self._routes:
             if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] not in {b"", b"/"}:
                 continue
             if only_host is not None and only_host != _without_port(host):
                 continue
-            if method not in {"TRACE", "CONNECT"} and (route.methods is None or method in route.methods):
-                return route
-            fits = True
-        if fits:
-            raise MethodNotAllowedError(f"{method[:20]} is not taken here")
+            if method in {"TRACE", "CONNECT"} or (route.methods is not None and method not in route.methods):
+                raise MethodNotAllowedError("the route does not take this method")
+            return route
         raise RouteNotFoundError("no route takes this host and path")
 
 

@@ -37,7 +37,7 @@ def translated(exc: Exception, *, alias: str, proxied: bool, timeout: float) -> 
             return errors.TokenResponseInvalidError("the answer is not valid HTTP", alias=alias, log_detail=detail)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
             told = "the connection was closed before the answer was complete"
-            return errors.TokenUnreachableError(told, alias=alias, field="", log_detail=detail)
+            return errors.TokenUnreachableError(told, alias=alias, log_detail=detail)
         case _:
             return errors.TokenUnreachableError("the token endpoint could not be asked", alias=alias, log_detail=detail)
 

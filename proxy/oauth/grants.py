@@ -42,13 +42,15 @@ class Grant(Protocol):
         """
 
 
-def fingerprint(grant: Grant) -> str:
-    """What tells this grant's tokens from all others: a SHA-256 over the type's name and its fields.
+def fingerprint(alias: str, grant: Grant) -> str:
+    """What tells an alias's tokens from all others: a SHA-256 over its name, the grant's type and the grant's fields.
+
+    The alias is among them, so that no alias is served a token that only another's secret could fetch.
 
     No secret, key or client_auth is among them, so that rotating a secret leaves the tokens where they are.
     """
     fields = {name: getattr(grant, name) for name in type(grant).__struct_fields__}  # type: ignore[attr-defined]  # every grant is a msgspec.Struct
-    return hashlib.sha256(json.dumps([type(grant).__name__, fields], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([alias, type(grant).__name__, fields], sort_keys=True).encode()).hexdigest()
 
 
 class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -162,7 +162,7 @@ class CachedTokenSource:
             return "fresh" if now < token.due_at else "due"
         if progress.flight is not None:
             return "fetching"
-        if progress.cause is not None and now < progress.blocked_until:
+        if progress.cause is not None:  # the next call may ask again, but nothing says that it works
             return "cooling_down"
         return "expired" if progress.had_token else "empty"
 

@@ -89,6 +89,7 @@ def test_a_route_for_an_ipv6_host(host: bytes) -> None:
         ([route("/crm")], "GET", b"/crms", RouteNotFoundError),
         ([route("/crm", host="b.test")], "GET", b"/crm", RouteNotFoundError),
         ([], "GET", b"/", RouteNotFoundError),
+        ([route("/"), route("/crm", methods=("GET",))], "POST", b"/crm/x", MethodNotAllowedError),
         ([route("/", methods=("GET",))], "POST", b"/", MethodNotAllowedError),
         ([route("/", methods=("GET",))], "get", b"/", MethodNotAllowedError),
         ([route("/")], "TRACE", b"/", MethodNotAllowedError),

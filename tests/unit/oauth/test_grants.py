@@ -110,10 +110,15 @@ def test_exchange_returns_the_token(facts: Facts) -> None:
 )
 def test_fingerprint_covers_every_field(change: dict[str, object]) -> None:
     """Grants that ask for different tokens never share one."""
-    assert fingerprint(msgspec.structs.replace(FULL, **change)) != fingerprint(FULL)
+    assert fingerprint("crm", msgspec.structs.replace(FULL, **change)) != fingerprint("crm", FULL)
+
+
+def test_fingerprint_covers_the_alias() -> None:
+    """Two aliases never share a token: one's secret may be wrong."""
+    assert fingerprint("crm", FULL) != fingerprint("erp", FULL)
 
 
 def test_fingerprint_is_stable() -> None:
     """Equal grants have one fingerprint, in every process: a hash of 64 hexadecimal digits."""
-    assert fingerprint(PLAIN) == fingerprint(ClientCredentials(token_url="https://login.test/token", client_id="id"))
-    assert fingerprint(PLAIN) == "46264846cc6f4008ab547052dda33d5605ea46f136bd25061d2e6baed1f88750"
+    assert fingerprint("crm", PLAIN) == fingerprint("crm", ClientCredentials(token_url="https://login.test/token", client_id="id"))
+    assert fingerprint("crm", PLAIN) == "09a19e1f8225557753e10f65a34397d217ba51f31ae7bd9d7390a5a8ba750bd9"

@@ -397,6 +397,14 @@ async def test_secret_is_not_read_for_every_call(house: House) -> None:
     assert (await house.source.token(KEY)).value == "t2"
 
 
+async def test_a_dead_endpoint_stays_seen(house: House) -> None:
+    """When the wait is over and nobody has called since, the alias is still shown as failing."""
+    house.endpoint.error = TokenServerError(alias="crm")
+    await house.refused()
+    house.clock.now += 3600
+    assert (house.state, house.source.snapshot().cause, house.source.snapshot().cooling_until) == ("cooling_down", "token_endpoint_error", None)
+
+
 async def test_end_cool_down(house: House) -> None:
     """A reload, a probe or a refresh by hand ends the cool-down, and its length starts anew."""
     house.endpoint.error = TokenInvalidClientError(alias="crm")
