@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LINGER_0 = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
 UNREAD_PROBE = 1.0  # seconds between two looks at a client whose upload is not read for now
 HALF_CLOSED_PROBE = 1.0  # seconds between two looks at a client that closed its sending side
+STILL_LOOKS = 2  # looks at which nothing had been written, before an answer that has begun is given up
 
 
 class Incoming(BaseRequest):
@@ -62,7 +63,7 @@ class Answered:
 class ClientProtocol(RequestHandler):
     """One caller's connection."""
 
-    __slots__ = ("_guard", "_probe", "_retired", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
+    __slots__ = ("_guard", "_probe", "_retired", "_still", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
 
     def __init__(
         self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[ClientProtocol, ProxyError], None]
@@ -74,7 +75,8 @@ class ClientProtocol(RequestHandler):
         self.begun = False  # a byte of the final response was written
         self.half_closed = False
         self._written = 0
-        self._written_at_probe = 0
+        self._written_at_probe = -1
+        self._still = 0
         self._probe: asyncio.TimerHandle | None = None
         self._guard: asyncio.TimerHandle | None = None
         self._retired = False
@@ -203,6 +205,7 @@ class ClientProtocol(RequestHandler):
             self._guard = self._loop.call_later(UNREAD_PROBE, self._look_unread)
 
     def _watch(self) -> None:
+        self._still = self._still + 1 if self._written == self._written_at_probe else 0
         self._written_at_probe = self._written
         self._probe = self._loop.call_later(HALF_CLOSED_PROBE, self._look)
 
@@ -213,7 +216,7 @@ class ClientProtocol(RequestHandler):
             return
         if not self.begun and head is not None and head.minor:
             transport.write(b"HTTP/1.1 102 Processing\r\n\r\n")  # RFC 9110 §15.2: any HTTP/1.1 client skips it
-        elif self.begun and self._written == self._written_at_probe and not self._paused:
+        elif self.begun and self._written == self._written_at_probe and self._still >= STILL_LOOKS and not self._paused:
             transport.abort()  # an answer that stands still to a client that sends nothing more
             return
         self._watch()

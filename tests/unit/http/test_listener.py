@@ -172,7 +172,7 @@ async def test_a_client_that_leaves_ends_its_upstream_request(walk: Walk, reply:
         client.reset()
     else:
         client.writer.transport.abort()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(6):
         await walk.handler.quiet()
     assert (walk.active.pool.active, walk.active.pool.idle) == (0, 0)
 
