@@ -63,8 +63,10 @@ class UpstreamURL:
             raise ValueError("the URL's host or port cannot be read") from None  # the original quotes what may be a password
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("expected a URL that starts with https:// or http:// and names a host")
-        if parts.username is not None or "?" in value or "#" in value:
-            raise ValueError("a URL here has no user, query or fragment")
+        if parts.username is not None:
+            raise ValueError("it has a user part; take it out")
+        if "?" in value or "#" in value:
+            raise ValueError("it has a query or a fragment; take it out")
         if not _HOST.fullmatch(parts.hostname):
             raise ValueError("the URL's host is no name and no address")
         if port == 0:

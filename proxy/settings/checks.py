@@ -31,6 +31,7 @@ _NOT_OURS = frozenset({
 _PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%-]*")  # RFC 3986 §3.3
 _NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}")  # it stands in labels and header fields
 _DOT_SEGMENT = re.compile(r"(\.|%2e){1,2}", re.IGNORECASE)
+_FORBIDDEN, _SUCCESS = 403, 2  # what says nothing about a token by itself: this status, and all of this class (RFC 9110 §15)
 _TIMEOUTS = ("connect", "response", "total", "idle")
 
 
@@ -50,12 +51,10 @@ def url_fault(url: UpstreamURL, *, allow_plaintext: bool, allow_link_local: bool
 
 def path_fault(path: str) -> str | None:
     """Why this is no path that a request could have, or None."""
-    if not path.startswith("/"):
-        return "it begins with /"
     if not _PATH.fullmatch(path):
         return "it has a character that a path cannot have; write it as %XX"
     if any(_DOT_SEGMENT.fullmatch(part) for part in path.split("/")):
-        return "it has no dot segment"
+        return "it has a dot segment, . or .."
     return None
 
 
@@ -84,8 +83,13 @@ def route_faults(node: Node, values: Values) -> Iterator[Fault]:
 def _path(node: Node, name: str, values: Values) -> Iterator[Fault]:
     value = values.get(name)
     path, at = (value, node.nearest(name)) if name == "prefix" else (getattr(value, "path", None), node.nearest(name, "path"))
-    if isinstance(path, str) and (text := path_fault(path)):
+    if not isinstance(path, str):
+        return
+    if text := path_fault(path):
         yield fault(at, f"not a path: {text}")
+    elif not path.startswith("/"):
+        what, better = ("prefix", path.rstrip("/")) if name == "prefix" else ("path", path)
+        yield fault(at, f"a {what} begins with /" + ("" if "://" in path else f": write /{better}"))
 
 
 def _upstream(node: Node, values: Values) -> Iterator[Fault]:
@@ -135,6 +139,9 @@ def _inject(node: Node, values: Values) -> Iterator[Fault]:
     if not isinstance(inject, Inject):
         return
     seen: set[str] = set()
+    for name in inject.query:
+        if not name or not name.isprintable() or not set(name).isdisjoint("?&=#"):
+            yield fault(node.nearest("inject", "query", name), "not the name of a query parameter")
     for name, value in inject.headers.items():
         at, low = node.nearest("inject", "headers", name), name.lower()
         if not TOKEN.fullmatch(name):
@@ -152,12 +159,24 @@ def _inject(node: Node, values: Values) -> Iterator[Fault]:
 
 def _expired_when(node: Node, values: Values) -> Iterator[Fault]:
     rule = values.get("expired_when")
-    body = node.get("expired_when", "body")
-    if not isinstance(rule, ExpiredWhen) or rule.header or (body is not None and body.kind != "nothing"):
+    if not isinstance(rule, ExpiredWhen):
         return
-    for status in rule.status:
-        if status == 403 or 200 <= status < 300:  # noqa: PLR2004  # the statuses of RFC 9110 §15 that say nothing about a token by themselves
-            yield fault(node.nearest("expired_when", "status"), f"{status} alone says nothing about a token; add `header` or `body`")
+    for name, value in rule.header.items():
+        at = node.nearest("expired_when", "header", name)
+        if not TOKEN.fullmatch(name):
+            yield fault(at, "not a header name")
+        if not _FIELD_VALUE.fullmatch(value):
+            yield fault(at, "no header's value holds a line end, a control character or a letter beyond Latin-1")
+    header, body = (node.get("expired_when", name) for name in ("header", "body"))
+    silent = [str(status) for status in dict.fromkeys(rule.status) if status == _FORBIDDEN or status // 100 == _SUCCESS]
+    if silent and not (header and header.entries) and (body is None or body.kind == "nothing"):
+        say = "say" if len(silent) > 1 else "says"
+        text = f"{_and(silent)} alone {say} nothing about a token; add `header` or `body`"
+        yield fault(node.nearest("expired_when", "status"), text)
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
 def _tls(node: Node, values: Values) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ Strict: text is no number and a number is no text; every mismatch is a finding a
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -26,6 +27,9 @@ _NAMES: dict[Any, tuple[str, frozenset[str]]] = {
     float: ("a number", frozenset({"integer", "number"})),
     bool: ("true or false", frozenset({"boolean"})),
 }
+_UNQUOTED = {int: re.compile(r"\d+"), float: re.compile(r"\d+(\.\d+)?"), bool: re.compile(r"true|false")}
+_ITEM = re.compile(r"[\w./:-]{1,64}", re.ASCII)  # what a list of one can be shown with: no list of ours holds secrets
+_BOUNDS = ("over", "of at least", "under", "of at most")
 
 
 @cache
@@ -71,18 +75,20 @@ class Conversion:
     ) -> dict[str, object] | None:
         """The values of a mapping's keys that are there and right; None when it is no mapping.
 
-        `besides` are keys that somebody else reads; `partial` asks for no required key.
+        `besides` are keys that somebody else reads; `partial` asks for no required key. None is missing that an unknown key stood for.
         """
         if node.kind != "mapping":
-            self.fail(node, f"expected a mapping of keys, got {article(node.kind)}")
+            such = f" such as {example}" if (example := words.section(node.key)) else ""
+            self.fail(node, f"expected a mapping of keys{such}, got {article(node.kind)}")
             return None
+        names = [*known, *besides]
         for name, entry in node.entries.items():
             if name not in known and name not in besides:
-                text = words.answer(node.key, name, [*known, *besides])
-                self._findings.add(entry.place, entry.node.key, text)
+                self._findings.add(entry.place, entry.node.key, words.answer(node.key, name, names))
         values = {name: self._field(node, field) for name, field in known.items() if name in node.entries}
+        there = words.explained(node.key, node.entries, names).union(node.entries)
         for name, field in known.items():
-            if field.required and not partial and name not in node.entries:
+            if field.required and not partial and name not in there:
                 self.missing(node, name)
         return {name: value for name, value in values.items() if value is not FAILED}
 
@@ -90,6 +96,8 @@ class Conversion:
         child = node.entries[field.encode_name].node
         if child.kind == "nothing" and not field.required and not takes_none(field.type) and _is_section(field.type):
             return field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        if child.kind == "nothing" and field.required:
+            return self.fail(child, words.empty(field.encode_name))
         value = self.value(child, field.type)
         if field.required and value == "":
             return self.fail(child, "expected text, got an empty one")
@@ -113,7 +121,7 @@ class Conversion:
 
     def _list(self, node: Node, kind: Any) -> Any:
         if node.kind != "list":
-            return self.fail(node, f"expected a list such as [a, b], got {article(node.kind)}")
+            return self.fail(node, _no_list(node, kind))
         values = [self.value(item, kind) for item in node.items]
         return tuple(value for value in values if value is not FAILED)
 
@@ -181,13 +189,29 @@ class Conversion:
             return str(Path(node.place.file).parent / node.value)
         try:
             return msgspec.convert(node.value, kind)
-        except (msgspec.ValidationError, OverflowError) as exc:
+        except (msgspec.ValidationError, OverflowError):
             said = words.later(node.key, node.value)
-            return self.fail(node, said or str(exc).replace("`", "").replace("Expected", "expected"))
+            return self.fail(node, said or f"expected {_bounded(name, kind)}")
 
 
 def _is_section(kind: Any) -> bool:
     return get_origin(kind) in {tuple, dict} or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+
+
+def _no_list(node: Node, kind: Any) -> str:
+    example = words.section(node.key)
+    if not _is_section(kind) and node.kind in {"text", "integer"} and _ITEM.fullmatch(node.word):
+        return f"expected a list: write [{node.word}]"
+    return f"expected a list such as [{example or 'a, b'}], got {article(node.kind)}"
+
+
+def _bounded(name: str, kind: Any) -> str:
+    """`an integer from 100 to 599`, `a number over 0 and under 1`."""
+    meta = get_args(kind)[1] if get_origin(kind) is Annotated else msgspec.Meta()
+    if meta.ge is not None and meta.le is not None:
+        return f"{name} from {meta.ge} to {meta.le}"
+    bounds = [f"{word} {bound}" for word, bound in zip(_BOUNDS, (meta.gt, meta.ge, meta.lt, meta.le), strict=True) if bound is not None]
+    return f"{name} {' and '.join(bounds)}".strip()
 
 
 def _may_be_text(kind: Any) -> bool:
@@ -202,6 +226,8 @@ def _boolean_hint(node: Node) -> str:
 
 
 def _quotes_hint(node: Node, base: Any) -> str:
+    if node.kind == "text" and base in _UNQUOTED and _UNQUOTED[base].fullmatch(node.word):
+        return "; leave out the quotes"
     if base is not str or node.kind in {"list", "mapping", "nothing"}:
         return _boolean_hint(node)
     return _boolean_hint(node) or "; put it in quotes"

@@ -16,7 +16,8 @@ import msgspec
 from proxy.http.routing import UpstreamURL
 from proxy.oauth.credential import Credential, CredentialOptions
 from proxy.oauth.grants import GRANTS, Grant
-from proxy.settings import checks
+from proxy.secrets import Secret, SecretUnreadableError
+from proxy.settings import checks, words
 from proxy.settings.convert import FAILED, Conversion, fields
 from proxy.settings.problems import Findings, Place, Problem, join
 
@@ -38,6 +39,7 @@ class CredentialDraft:
     node: Node
     values: dict[str, object]
     credential: Credential | None
+    explained: frozenset[str] = frozenset()  # keys that an unknown one stood for
 
 
 def read_credentials(sections: list[Node], conversion: Conversion, findings: Findings) -> dict[str, CredentialDraft]:
@@ -61,15 +63,25 @@ def read_credentials(sections: list[Node], conversion: Conversion, findings: Fin
 
 def _draft(alias: str, place: Place, node: Node, conversion: Conversion) -> CredentialDraft:
     kind = _grant_type(node, conversion)
+    known = _known(kind)
+    explained = words.explained(node.key, node.entries, [*known, *_TYPE])
+    if node.kind == "mapping" and "type" not in explained.union(node.entries):
+        conversion.missing(node, "type")
+    values = conversion.keys(node, known, partial=kind is None, besides=_TYPE)
+    if kind is None or values is None:
+        return CredentialDraft(alias, place, node, values or {}, None, explained)
+    grant, options = conversion.made(_struct(kind), values), conversion.made(CredentialOptions, values)
+    whole = grant is not FAILED and options is not FAILED
+    credential = Credential(alias=alias, grant=grant, options=options) if whole else None
+    return CredentialDraft(alias, place, node, values, credential, explained)
+
+
+def _known(kind: type[Grant] | None) -> dict[str, msgspec.structs.FieldInfo]:
+    """The keys beside `type`: those of this grant, or of all where it is not known."""
     known = dict(fields(CredentialOptions))
     for grant_type in [kind] if kind else GRANTS.values():
         known |= fields(_struct(grant_type))
-    values = conversion.keys(node, known, partial=kind is None, besides=_TYPE)
-    if kind is None or values is None:
-        return CredentialDraft(alias, place, node, values or {}, None)
-    grant, options = conversion.made(_struct(kind), values), conversion.made(CredentialOptions, values)
-    whole = grant is not FAILED and options is not FAILED
-    return CredentialDraft(alias, place, node, values, Credential(alias=alias, grant=grant, options=options) if whole else None)
+    return known
 
 
 def _struct(grant: type[Grant]) -> type[msgspec.Struct]:
@@ -81,8 +93,6 @@ def _struct(grant: type[Grant]) -> type[msgspec.Struct]:
 def _grant_type(node: Node, conversion: Conversion) -> type[Grant] | None:
     child = node.get("type")
     if child is None:
-        if node.kind == "mapping":
-            conversion.missing(node, "type")
         return None
     name = conversion.choice(child, tuple(GRANTS))
     return None if name is FAILED else GRANTS[name]
@@ -102,13 +112,23 @@ def _wrong(draft: CredentialDraft) -> Iterator[tuple[Place, str, str]]:
         text = endpoint_fault(url, allow_plaintext=_yes(values, "allow_plaintext"), allow_link_local=_yes(values, "allow_link_local"))
         if text:
             yield at.place, at.key, text
-    if node.kind == "mapping" and node.get("client_secret") is None:
+    if node.kind == "mapping" and "client_secret" not in draft.explained.union(node.entries):
         yield node.place, join(node.key, "client_secret"), "this key is missing; write {env: NAME} or {file: PATH}"
     elif values.get("client_secret", "") is None:
         at = node.nearest("client_secret")
         yield at.place, at.key, "a client secret is needed; write {env: NAME} or {file: PATH}"
+    elif _has_lines(values.get("client_secret")):
+        yield checks.fault(node.nearest("client_secret"), "the secret has a line end in it; a client secret is one line")
     yield from checks.not_zero(node, ("token_request", "timeout"), values)
     yield from checks.not_zero(node, ("lifetime", "when_missing"), values)
+
+
+def _has_lines(secret: object) -> bool:
+    """RFC 6749 appendix A.2: a client secret is made of printable characters."""
+    try:
+        return isinstance(secret, Secret) and not {"\r", "\n"}.isdisjoint(secret.read())
+    except SecretUnreadableError:
+        return False
 
 
 def _yes(values: checks.Values, name: str) -> bool:
@@ -116,7 +136,9 @@ def _yes(values: checks.Values, name: str) -> bool:
 
 
 def endpoint_fault(url: str, *, allow_plaintext: bool, allow_link_local: bool) -> str | None:
-    """What is wrong with a token endpoint's URL; it may have a query (RFC 6749 §3.2)."""
+    """What is wrong with a token endpoint's URL; it may have a query and no fragment (RFC 6749 §3.2)."""
+    if "#" in url:
+        return "it has a fragment; take it out"
     try:
         parsed = UpstreamURL.parse(url.partition("?")[0] or url)
     except ValueError as exc:

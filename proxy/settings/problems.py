@@ -93,6 +93,6 @@ def shown(name: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as a message quotes it: on one line, cut where it is long."""
+    """A name as a message quotes it: on one line, cut where it is long, escaped where it cannot be seen."""
     cut = name if len(name) <= _LONGEST_QUOTE else name[:_LONGEST_QUOTE] + "..."
-    return ascii(cut)
+    return repr(cut)

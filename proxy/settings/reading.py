@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from proxy.settings import checks
+from proxy.settings import checks, words
 from proxy.settings.convert import FAILED, Conversion, fields
 from proxy.settings.credentials import CredentialDraft, material_warnings, read_credentials
 from proxy.settings.listen import ListenAddress
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_FILE = 4 << 20  # bytes
 _ADDED_UP = frozenset({"routes", "credentials"})
+_BESIDES = _ADDED_UP | {"defaults"}
+_MATERIAL = frozenset({"credentials", "security_material"})
 _OWN = frozenset({"version", "security_material"})
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -38,26 +40,36 @@ def load(paths: Sequence[Path]) -> Settings:
     for path in paths:
         sources.add(path)
     top, routes, credentials = sources.top(), sources.sections("routes"), sources.sections("credentials")
-    settings = settle(top, routes, credentials, findings, files=tuple(sources.files), whole=sources.whole)
+    settings = settle(top, routes, credentials, findings, files=tuple(sources.files), whole=sources.whole, material=sources.material)
     findings.raise_if_any()
     return settings
 
 
 def settle(
-    top: Node, routes: list[Node], credentials: list[Node], findings: Findings, *, files: tuple[str, ...] = (), whole: bool = True
+    top: Node,
+    routes: list[Node],
+    credentials: list[Node],
+    findings: Findings,
+    *,
+    files: tuple[str, ...] = (),
+    whole: bool = True,
+    material: bool = True,
 ) -> Settings:
     """Settings from the nodes of all files; to be used only when `findings` stays empty.
 
-    Without `whole`, a file could not be read, and nothing is said to be missing that may stand there.
+    Without `whole`, a file could not be read, without `material` one of the security material: nothing is said to be missing that may
+    stand there, nor where an unknown key stands for it.
     """
     conversion = Conversion(findings)
-    values = conversion.keys(top, fields(SettingsFile), besides=_ADDED_UP | {"defaults"}) or {}
+    values = conversion.keys(top, fields(SettingsFile), besides=_BESIDES) or {}
     file = conversion.made(SettingsFile, values)
     materials = read_credentials(credentials, conversion, findings)
     drafts = read_routes(routes, top.get("defaults"), conversion)
-    check_routes(drafts, materials if whole else None, findings)
+    explained = words.explained("", top.entries, [*fields(SettingsFile), *_BESIDES])
+    told = whole and material and not explained & _MATERIAL and all(section.kind in {"mapping", "nothing"} for section in credentials)
+    check_routes(drafts, materials if told else None, findings)
     _check_top(top, file, findings)
-    if whole and not drafts and not findings.under(top.place.file, "routes"):
+    if whole and not drafts and "routes" not in explained and not findings.under(top.place.file, "routes"):
         findings.add(top.place, "routes", "no route: a route has `prefix`, `upstream` and `credential`")
     return Settings(
         listeners=file.listeners,
@@ -84,7 +96,8 @@ class _Sources:
         self._materials: list[Node] = []
         self._seen: set[Path] = set()
         self.files: list[str] = []
-        self.whole = True
+        self.whole = True  # every file of --config was read
+        self.material = True  # and so was all security material
 
     def add(self, path: Path) -> None:
         """Reads one file of `--config` and the security material that it names."""
@@ -94,14 +107,17 @@ class _Sources:
             return
         self._tops.append(top)
         listed = top.get("security_material")
+        self.material &= listed is None or listed.kind in {"list", "nothing"}
         for item in listed.items if listed is not None else ():
             name = self._conversion.value(item, str)
-            if name is not FAILED:
+            if name is FAILED:
+                self.material = False
+            else:
                 self._add_material(path.parent / name, item)
 
     def _add_material(self, path: Path, item: Node) -> None:
         node = self._read(path, item)
-        self.whole &= node is not None
+        self.material &= node is not None and ("credentials" in node.entries or not node.entries)
         if node is None:
             return
         for name, entry in node.entries.items():

@@ -18,6 +18,8 @@ from proxy.settings.source import Entry, Node
 if TYPE_CHECKING:
     from proxy.settings.credentials import CredentialDraft
 
+ITS_OWN = frozenset({"prefix", "name"})  # what tells one route from another is no default
+
 
 @dataclass(frozen=True, slots=True)
 class RouteDraft:
@@ -32,12 +34,20 @@ def read_routes(sections: list[Node], defaults: Node | None, conversion: Convers
     """The drafts of all routes, in the order in which they are written."""
     if defaults is not None and defaults.kind != "nothing":
         conversion.keys(defaults, fields(Route), partial=True)
+        defaults = _shared(defaults, conversion)
     drafts = []
     for section in sections:
         if section.kind not in {"list", "nothing"}:
             conversion.fail(section, "expected a list of routes, each with `prefix`, `upstream` and `credential`")
         drafts += [_draft(item, defaults, conversion) for item in section.items]
     return drafts
+
+
+def _shared(defaults: Node, conversion: Conversion) -> Node:
+    """`defaults` without the keys that tell one route from another, each of which is a finding."""
+    for name in ITS_OWN & defaults.entries.keys():
+        conversion.fail(defaults.nearest(name), f"every route has its own {name}; write it there")
+    return replace(defaults, entries={name: entry for name, entry in defaults.entries.items() if name not in ITS_OWN})
 
 
 def _draft(item: Node, defaults: Node | None, conversion: Conversion) -> RouteDraft:

@@ -19,6 +19,7 @@ from proxy.secrets import Secret
 from proxy.settings.convert import fields, takes_none
 from proxy.settings.keys import credential_fields, default, default_words, inner, section
 from proxy.settings.model import SettingsFile
+from proxy.settings.routes import ITS_OWN
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "configuration.md"
@@ -59,7 +60,7 @@ def schemas(docs: str) -> dict[str, Schema]:
     top = writer.mapping("", fields(SettingsFile))
     route = {"route": {**writer.mapping("routes[]", fields(Route)), "required": []}}
     top["properties"] |= {
-        "defaults": writer.told("defaults", dict(_ROUTE)),
+        "defaults": writer.told("defaults", {**_ROUTE, "properties": dict.fromkeys(sorted(ITS_OWN), False)}),
         "routes": writer.told("routes", {"type": "array", "items": {**_ROUTE, "required": ["prefix"]}}),
         "credentials": credentials,
     }

@@ -29,6 +29,7 @@ _KINDS: dict[str, Kind] = {
 _CORE = "tag:yaml.org,2002:"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SAID = re.compile(r" ?(['\"])(?!<)[^'\"]{2,}\1")  # what PyYAML quotes may be part of a secret
+_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # YAML 1.1 §4.1.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class _RefusedError(Exception):
 
 def parse(data: bytes, file: str, findings: Findings) -> Node | None:
     """The node of a whole file, an empty mapping for an empty one; None after a syntax error, which is then a finding."""
+    text = ""
     try:
         text = _decode(data, file)
         return _Builder(_LOADER(text), file, findings).document()
@@ -82,11 +84,25 @@ def parse(data: bytes, file: str, findings: Findings) -> Node | None:
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        said = ", ".join(_SAID.sub("", part) for part in (exc.context, exc.problem) if part)
-        findings.add(place, "", f"not valid YAML: {said}")
+        findings.add(place, "", f"not valid YAML: {_syntax(exc, text)}")
     except (yaml.YAMLError, RecursionError, ValueError):
         findings.add(Place(file), "", "not valid YAML")
     return None
+
+
+def _syntax(exc: yaml.MarkedYAMLError, text: str) -> str:
+    """What PyYAML says, without what may be part of a secret; what to do, where one character tells."""
+    mark = exc.problem_mark
+    found = ""
+    if mark is not None and any(said in str(exc.problem) for said in ("cannot start any token", "tab character")):
+        found = _BREAK.split(text)[mark.line][mark.column :]
+    match found[:1]:
+        case "\t":
+            return "a tab; indent with spaces"
+        case "%" | "@" | "`" as sign:
+            return f"a value cannot begin with {sign}; put it in quotes"
+        case _:
+            return ", ".join(_SAID.sub("", part) for part in (exc.context, exc.problem) if part)
 
 
 def _decode(data: bytes, file: str) -> str:
@@ -159,7 +175,10 @@ class _Builder:
     def _alias(self, event: Any, key: str, depth: int) -> Node:
         node = self._anchors.get(event.anchor)
         if node is None:
-            raise _RefusedError(self._place(event), "YAML reads a value that begins with * as an alias; put it in quotes")
+            raise _RefusedError(
+                self._place(event),
+                "YAML reads a value that begins with * as an alias, and no anchor above has its name; put a text in quotes",
+            )
         return self._moved(node, key, depth)
 
     def _moved(self, node: Node, key: str, depth: int) -> Node:
@@ -218,7 +237,7 @@ class _Builder:
     def _merge(self, node: Node, key: str, entries: dict[str, Entry], depth: int) -> None:
         for source in node.items if node.kind == "list" else (node,):
             if source.kind != "mapping":
-                self._findings.add(source.place, key, "<< takes a mapping")
+                self._findings.add(source.place, key, "<< takes a mapping: an alias such as *name, or a list of them")
             for name, entry in source.entries.items():
                 if name not in entries:
                     entries[name] = replace(entry, node=self._moved(entry.node, join(key, name), depth))

@@ -159,6 +159,28 @@ _MISSING = {
     "type": "; write oauth2_client_credentials",
 }
 
+SECTIONS: Mapping[str, str] = {
+    "admin": "{address: 127.0.0.1:6751}",
+    "body": "{contains: expired}",
+    "egress": "{proxy: http://proxy.example:3128}",
+    "expired_when": "{status: [401]}",
+    "inject": "{headers: {X-Env: prod}}",
+    "lifetime": "{refresh_before: 60s}",
+    "listeners": "{address: 127.0.0.1:6750}",
+    "log": "{level: info}",
+    "metrics": "{address: 127.0.0.1:6752}",
+    "pool": "{connections: 100}",
+    "probe": "{path: /me}",
+    "replay": "{memory: 1MiB}",
+    "retry": "{attempts: 3}",
+    "rewrite": "{location: true}",
+    "timeout": "{response: 5s}",
+    "tls": "{ca: corporate.pem}",
+    "token_request": "{timeout: 10s}",
+    "token_store": "{type: memory}",
+}
+_NAMED = re.compile(r"`(\w+)")  # an answer names the right key first
+
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that was probably meant."""
@@ -178,6 +200,12 @@ def answer(parent: str, name: str, known: Sequence[str]) -> str:
     return f"unknown key; did you mean `{near}`?" if near else f"unknown key; known are {', '.join(sorted(known))}"
 
 
+def explained(parent: str, names: Iterable[str], known: Sequence[str]) -> frozenset[str]:
+    """Those of `known` that the answer to an unknown one of `names` speaks of: nobody misses them besides."""
+    answers = [answer(parent, name, known) for name in names if name not in known]
+    return frozenset(found[1] for text in answers if (found := _NAMED.search(text))).intersection(known)
+
+
 def later(key: str, value: object) -> str | None:
     """What to say of a value that the configuration knows and this release does not have."""
     for where, values, text in _LATER:
@@ -191,12 +219,24 @@ def missing(name: str) -> str:
     return "this key is missing" + _MISSING.get(name, "")
 
 
+def empty(name: str) -> str:
+    """What to say of a required key that is there and has no value."""
+    return "expected a value, got nothing" + _MISSING.get(name, "")
+
+
+def section(key: str) -> str:
+    """An example of the mapping that stands under `key`; "" where its keys are told elsewhere."""
+    return SECTIONS.get(re.sub(r"\[\d+\]$", "", key.rpartition(".")[2]), "")
+
+
 def wrong_choice(key: str, value: object, choices: Sequence[object]) -> str:
     """What to say of a value that is none of `choices`."""
+    if isinstance(value, str) and value in [str(choice).lower() for choice in choices if not isinstance(choice, str)]:
+        return f"expected {value}; leave out the quotes"
     if said := later(key, value):
         return said
     shown = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in choices]
-    near = nearest(value, shown) if isinstance(value, str) else None
+    near = nearest(value, shown) if isinstance(value, str) and len(shown) > 1 else None
     return f"expected {either(shown)}" + (f"; did you mean {near}?" if near else "")
 
 

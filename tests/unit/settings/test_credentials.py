@@ -33,7 +33,7 @@ BROKEN = {
     ),
     "type misspelt": (
         "credentials:\n  crm:\n    type: oauth2_client_credential\n" + URL + ID + SECRET,
-        [AT + "3:11: credentials.crm.type: expected oauth2_client_credentials; did you mean oauth2_client_credentials?"],
+        [AT + "3:11: credentials.crm.type: expected oauth2_client_credentials"],
     ),
     "required keys": (
         HEAD,
@@ -110,7 +110,51 @@ BROKEN = {
     ),
     "ratio": (
         HEAD + URL + ID + SECRET + "    lifetime: {refresh_before_ratio: 1}\n",
-        [AT + "7:38: credentials.crm.lifetime.refresh_before_ratio: expected float < 1.0"],
+        [AT + "7:38: credentials.crm.lifetime.refresh_before_ratio: expected a number over 0 and under 1"],
+    ),
+    "another word for a required key": (
+        HEAD + "    token_endpoint: x\n    clientid: a\n    client_secret_file: x\n",
+        [
+            AT + "4:5: credentials.crm.token_endpoint: unknown key; here it is `token_url`",
+            AT + "5:5: credentials.crm.clientid: unknown key; here it is `client_id`",
+            AT + "6:5: credentials.crm.client_secret_file: unknown key; here it is `client_secret: {file: PATH}`",
+        ],
+    ),
+    "required keys misspelt": (
+        HEAD + "    tokenUrl: x\n    client_idd: a\n    client_secrt: x\n",
+        [
+            AT + "4:5: credentials.crm.tokenUrl: unknown key; did you mean `token_url`?",
+            AT + "5:5: credentials.crm.client_idd: unknown key; did you mean `client_id`?",
+            AT + "6:5: credentials.crm.client_secrt: unknown key; did you mean `client_secret`?",
+        ],
+    ),
+    "another word for type": (
+        "credentials:\n  crm:\n    grant: client_credentials\n" + URL + ID + SECRET,
+        [AT + "3:5: credentials.crm.grant: unknown key; here it is `type`"],
+    ),
+    "type by its grant's name": (
+        "credentials:\n  crm:\n    type: client_credentials\n" + URL + ID + SECRET,
+        [AT + "3:11: credentials.crm.type: expected oauth2_client_credentials"],
+    ),
+    "required key without a value": (
+        HEAD + ID + SECRET + "    token_url:\n",
+        [AT + "6:15: credentials.crm.token_url: expected a value, got nothing"],
+    ),
+    "secret with a line end": (
+        HEAD + URL + ID + "    client_secret: |\n      hunter2\n",
+        [AT + "6:20: credentials.crm.client_secret: the secret has a line end in it; a client secret is one line"],
+    ),
+    "secret in a file of two lines": (
+        HEAD + URL + ID + "    client_secret: {file: two}\n",
+        [AT + "6:20: credentials.crm.client_secret: the secret has a line end in it; a client secret is one line"],
+    ),
+    "options as text": (
+        HEAD + URL + ID + SECRET + "    lifetime: 60s\n",
+        [AT + "7:15: credentials.crm.lifetime: expected a mapping of keys such as {refresh_before: 60s}, got text"],
+    ),
+    "fragment behind a query": (
+        HEAD + ID + SECRET + "    token_url: https://login.example/token?a=b#hunter2\n",
+        [AT + "6:16: credentials.crm.token_url: it has a fragment; take it out"],
     ),
     "http": (
         HEAD + ID + SECRET + "    token_url: http://login.example/token\n",
@@ -122,7 +166,7 @@ BROKEN = {
     ),
     "URL with a user": (
         HEAD + ID + SECRET + "    token_url: https://a:hunter2@login.example/token\n",
-        [AT + "6:16: credentials.crm.token_url: a URL here has no user, query or fragment"],
+        [AT + "6:16: credentials.crm.token_url: it has a user part; take it out"],
     ),
     "duplicate alias": (
         HEAD + URL + ID + SECRET + "  crm: {}\n",
@@ -145,6 +189,7 @@ BROKEN = {
 def test_a_broken_credential_is_told_at_its_place(lines: Lines, write: Write, material: str, expected: list[str]) -> None:
     """One line per problem, and never the value of a secret."""
     write("empty", "\n")
+    write("two", "hunter2\nhunter3\n")
 
     assert lines(PROXY, material) == expected
 

@@ -45,7 +45,16 @@ def test_what_is_known_to_be_wrong_is_found(key: str, expected: bool) -> None:  
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("b", "a.b"), ("x-y_z.1", "a.x-y_z.1"), ("b c", "a.'b c'"), ("b\nc", r"a.'b\nc'"), ("\x1b[1m", r"a.'\x1b[1m'")]
+    ("name", "key"),
+    [
+        ("b", "a.b"),
+        ("x-y_z.1", "a.x-y_z.1"),
+        ("b c", "a.'b c'"),
+        ("b\nc", r"a.'b\nc'"),
+        ("\x1b[1m", r"a.'\x1b[1m'"),
+        ("röutes", "a.'röutes'"),
+        ("a\u202eb", r"a.'a\u202eb'"),
+    ],
 )
 def test_a_key_never_breaks_the_line(name: str, key: str) -> None:
     """A name with anything but letters, digits and _.- is quoted and escaped."""

@@ -28,10 +28,16 @@ BROKEN_TOP = {
     "duplicate key": ("workers: 1\nworkers: 1\n", ["proxy.yaml:2:1: workers: the key is said twice; first in line 1"]),
     "text for a number": (
         "token_store: {max_tokens: '9'}\n",
-        ["proxy.yaml:1:27: token_store.max_tokens: expected an integer, got text"],
+        ["proxy.yaml:1:27: token_store.max_tokens: expected an integer, got text; leave out the quotes"],
     ),
-    "number out of bounds": ("token_store: {max_tokens: 0}\n", ["proxy.yaml:1:27: token_store.max_tokens: expected int >= 1"]),
-    "text for a boolean": ("log: {access: 'true'}\n", ["proxy.yaml:1:15: log.access: expected true or false, got text"]),
+    "number out of bounds": (
+        "token_store: {max_tokens: 0}\n",
+        ["proxy.yaml:1:27: token_store.max_tokens: expected an integer of at least 1"],
+    ),
+    "text for a boolean": (
+        "log: {access: 'true'}\n",
+        ["proxy.yaml:1:15: log.access: expected true or false, got text; leave out the quotes"],
+    ),
     "no such choice": (
         "log: {level: warn}\n",
         ["proxy.yaml:1:14: log.level: expected debug, info, warning or error; did you mean warning?"],
@@ -50,16 +56,21 @@ BROKEN_TOP = {
     "bad duration": ("drain_timeout: 5 x\n", ["proxy.yaml:1:16: drain_timeout: expected a duration such as 250ms, 10s, 5m or 1h"]),
     "negative duration": ("drain_timeout: -5\n", ["proxy.yaml:1:16: drain_timeout: expected a duration such as 250ms, 10s, 5m or 1h"]),
     "another version": ("version: 2\n", ["proxy.yaml:1:10: version: expected 1"]),
+    "version in quotes": ("version: '1'\n", ["proxy.yaml:1:10: version: expected 1; leave out the quotes"]),
+    "workers in quotes": ("workers: '1'\n", ["proxy.yaml:1:10: workers: expected 1; leave out the quotes"]),
     "express": ("express: true\n", ["proxy.yaml:1:10: express: this release has no express lane: leave the key out, or say false"]),
     "workers": ("workers: 2\n", ["proxy.yaml:1:10: workers: this release runs one process: leave the key out, or say 1"]),
     "token store": (
         "token_store: {type: redis}\n",
         ["proxy.yaml:1:21: token_store.type: this release keeps tokens in memory only: memory"],
     ),
-    "a list where a mapping belongs": ("admin: []\n", ["proxy.yaml:1:8: admin: expected a mapping of keys, got a list"]),
+    "a list where a mapping belongs": (
+        "admin: []\n",
+        ["proxy.yaml:1:8: admin: expected a mapping of keys such as {address: 127.0.0.1:6751}, got a list"],
+    ),
     "a mapping where a list belongs": (
         "listeners: {address: x}\n",
-        ["proxy.yaml:1:12: listeners: expected a list such as [a, b], got a mapping"],
+        ["proxy.yaml:1:12: listeners: expected a list such as [{address: 127.0.0.1:6750}], got a mapping"],
     ),
     "missing key": ("metrics: {per_route: true}\n", ["proxy.yaml:1:10: metrics.address: this key is missing"]),
     "no listener": (
@@ -92,7 +103,7 @@ BROKEN_TOP = {
     ),
     "egress proxy with a user": (
         "egress: {proxy: 'http://u:hunter2@proxy:3128'}\n",
-        ["proxy.yaml:1:17: egress.proxy: a URL here has no user, query or fragment"],
+        ["proxy.yaml:1:17: egress.proxy: it has a user part; take it out"],
     ),
     "egress proxy over TLS": (
         "egress: {proxy: 'https://proxy:3128'}\n",
@@ -118,7 +129,10 @@ BROKEN_FILES = {
     "a list": (b"- 1", ["proxy.yaml:1:1: expected a mapping of keys, as in `routes: [...]`"]),
     "text": (b"hello", ["proxy.yaml:1:1: expected a mapping of keys, as in `routes: [...]`"]),
     "two documents": (b"a: 1\n---\nb: 1\n", ["proxy.yaml:2:1: a second document begins; one file holds one"]),
-    "unknown alias": (b"a: *hunter2", ["proxy.yaml:1:4: YAML reads a value that begins with * as an alias; put it in quotes"]),
+    "unknown alias": (
+        b"a: *hunter2",
+        ["proxy.yaml:1:4: YAML reads a value that begins with * as an alias, and no anchor above has its name; put a text in quotes"],
+    ),
     "tag": (b"a: !hunter2 x", ["proxy.yaml:1:4: YAML reads a value that begins with ! as a tag; put it in quotes"]),
     "deep": (b"[" * 100_000, ["proxy.yaml:1:34: nested more than 32 levels deep"]),
 }
@@ -144,6 +158,63 @@ def test_a_syntax_error_is_one_line_without_values(lines: Lines, yaml: str) -> N
     assert "hunter2" not in line
 
 
+UNREADABLE = {
+    "tab before a list": ("a:\n\t- b\n", "2:1: not valid YAML: a tab; indent with spaces"),
+    "tab before a key": ("a:\r\n  b: c\r\n\td: e\r\n", "3:1: not valid YAML: a tab; indent with spaces"),
+    "percent": ("a: %hunter2\n", "1:4: not valid YAML: a value cannot begin with %; put it in quotes"),
+    "at": ("# \u2028\na: b\nc: @hunter2\n", "4:4: not valid YAML: a value cannot begin with @; put it in quotes"),
+    "backtick": ("a: `hunter2`\n", "1:4: not valid YAML: a value cannot begin with `; put it in quotes"),
+}
+
+
+@pytest.mark.parametrize(("yaml", "line"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_character_that_begins_nothing_is_told_with_its_cure(lines: Lines, yaml: str, line: str) -> None:
+    """A tab wants spaces, a sign wants quotes."""
+    assert lines(yaml) == [f"proxy.yaml:{line}"]
+
+
+ONE_MISTAKE = {
+    "routes misspelt": ("routs:\n" + CRM, ["1:1: routs: unknown key; did you mean `routes`?"]),
+    "routes with an umlaut": ("r\u00f6utes:\n" + CRM, ["1:1: 'r\u00f6utes': unknown key; did you mean `routes`?"]),
+    "another word for routes": ("services:\n" + CRM, ["1:1: services: unknown key; here it is `routes`"]),
+    "security material as text": (
+        "security_material: security-material.yaml\nroutes:\n" + CRM,
+        ["1:20: security_material: expected a list: write [security-material.yaml]"],
+    ),
+    "security material misspelt": (
+        "security_materials: [security-material.yaml]\nroutes:\n" + CRM,
+        ["1:1: security_materials: unknown key; did you mean `security_material`?"],
+    ),
+    "security material as numbers": (
+        "security_material: [1]\nroutes:\n" + CRM,
+        ["1:21: security_material[0]: expected text, got an integer; put it in quotes"],
+    ),
+    "another word for credentials": ("secrets: {crm: {}}\nroutes:\n" + CRM, ["1:1: secrets: unknown key; here it is `credentials`"]),
+    "credentials as a list": ("credentials: [crm]\nroutes:\n" + CRM, ["1:14: credentials: expected a mapping of aliases"]),
+}
+
+
+@pytest.mark.parametrize(("yaml", "expected"), ONE_MISTAKE.values(), ids=ONE_MISTAKE)
+def test_one_mistake_is_one_line(lines: Lines, yaml: str, expected: list[str]) -> None:
+    """What a wrong line explains is not missed besides."""
+    assert lines(yaml) == [f"proxy.yaml:{line}" for line in expected]
+
+
+def test_aliases_outside_credentials_are_one_line(lines: Lines) -> None:
+    """Security material without its `credentials:` is told once, not once more for every route."""
+    assert lines(TOP + "routes:\n" + CRM, "crm: {}\n") == [
+        "security-material.yaml:1:1: crm: a file of security material holds `credentials` alone"
+    ]
+
+
+def test_missing_security_material_does_not_hide_missing_routes(write: Write) -> None:
+    """No route stands in security material, so that both are told at once."""
+    with pytest.raises(SettingsError) as caught:
+        load([write("proxy.yaml", "security_material: [a.yaml]\n")])
+
+    assert [problem.key for problem in caught.value.problems] == ["routes", "security_material[0]"]
+
+
 def test_many_problems_come_at_once_in_order_of_place(lines: Lines) -> None:
     """Everything that is wrong in all files is told in one go, by file, line and column."""
     proxy = inspect.cleandoc("""
@@ -167,7 +238,7 @@ def test_many_problems_come_at_once_in_order_of_place(lines: Lines) -> None:
 
     assert lines(proxy, material) == [
         "proxy.yaml:2:10: workers: this release runs one process: leave the key out, or say 1",
-        "proxy.yaml:4:13: routes[0].prefix: not a path: it begins with /",
+        "proxy.yaml:4:13: routes[0].prefix: a prefix begins with /: write /crm",
         "proxy.yaml:5:15: routes[0].upstream: expected a URL that starts with https:// or http:// and names a host",
         "proxy.yaml:6:17: routes[0].credential: no credential 'crn'; did you mean 'crm' (security-material.yaml:2)?",
         "proxy.yaml:7:5: routes[0].backend: unknown key; here it is `upstream`",
@@ -188,7 +259,7 @@ def test_a_missing_file_is_named_as_it_was_given() -> None:
 
 def test_missing_security_material_is_told_where_it_is_named(write: Write) -> None:
     """A file that a file names is looked for beside that one, and missed at the line that names it."""
-    path = write("conf/proxy.yaml", "security_material: [a.yaml]\nroutes: []\n")
+    path = write("conf/proxy.yaml", "security_material: [a.yaml]\nroutes:\n" + CRM)
 
     with pytest.raises(SettingsError) as caught:
         load([path])

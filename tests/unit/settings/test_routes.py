@@ -15,6 +15,7 @@ Write = Callable[[str, str | bytes], Path]
 
 TOP = "security_material: [security-material.yaml]\nroutes:\n"
 CRM = "  - {prefix: /crm, upstream: 'https://api.example', credential: crm%s}\n"
+NO_FIELD = "no header's value holds a line end, a control character or a letter beyond Latin-1"
 VERIFIED = "TLS is always verified; trust your own CA with `tls: {ca: PATH}`"
 
 BROKEN_KEYS = {
@@ -36,7 +37,7 @@ BROKEN_KEYS = {
         ", methods: []",
         ["proxy.yaml:3:79: routes[0].methods: an empty list lets nothing pass; leave the key out for all methods"],
     ),
-    "text for a list": (", methods: GET", ["proxy.yaml:3:79: routes[0].methods: expected a list such as [a, b], got text"]),
+    "text for a list": (", methods: GET", ["proxy.yaml:3:79: routes[0].methods: expected a list: write [GET]"]),
     "403 alone": (
         ", expired_when: {status: [403]}",
         ["proxy.yaml:3:93: routes[0].expired_when.status: 403 alone says nothing about a token; add `header` or `body`"],
@@ -45,10 +46,41 @@ BROKEN_KEYS = {
         ", expired_when: {status: [401, 200]}",
         ["proxy.yaml:3:93: routes[0].expired_when.status: 200 alone says nothing about a token; add `header` or `body`"],
     ),
+    "403 and 2xx": (
+        ", expired_when: {status: [403, 401, 200, 204, 403]}",
+        ["proxy.yaml:3:93: routes[0].expired_when.status: 403, 200 and 204 alone say nothing about a token; add `header` or `body`"],
+    ),
+    "status out of bounds": (
+        ", expired_when: {status: [600]}",
+        ["proxy.yaml:3:94: routes[0].expired_when.status[0]: expected an integer from 100 to 599"],
+    ),
+    "status no list": (", expired_when: {status: 401}", ["proxy.yaml:3:93: routes[0].expired_when.status: expected a list: write [401]"]),
+    "header that tells expiry": (
+        ', expired_when: {header: {a b: x, WWW-Authenticate: "\\u20ac"}}',
+        [
+            "proxy.yaml:3:99: routes[0].expired_when.header.'a b': not a header name",
+            f"proxy.yaml:3:120: routes[0].expired_when.header.WWW-Authenticate: {NO_FIELD}",
+        ],
+    ),
+    "parameter without a name": (
+        ", inject: {query: {'': x}}",
+        ["proxy.yaml:3:91: routes[0].inject.query.'': not the name of a query parameter"],
+    ),
+    "parameter with its value": (
+        ", inject: {query: {v=1: x}}",
+        ["proxy.yaml:3:92: routes[0].inject.query.'v=1': not the name of a query parameter"],
+    ),
+    "parameter with a control character": (
+        ', inject: {query: {"a\\tb": x}}',
+        [r"proxy.yaml:3:95: routes[0].inject.query.'a\tb': not the name of a query parameter"],
+    ),
+    "number for a section": (
+        ", timeout: 5",
+        ["proxy.yaml:3:79: routes[0].timeout: expected a mapping of keys such as {response: 5s}, got an integer"],
+    ),
     "403 with a broken body": (
         ", expired_when: {status: [403], body: {contain: x}}",
         [
-            "proxy.yaml:3:106: routes[0].expired_when.body.contains: this key is missing",
             "proxy.yaml:3:107: routes[0].expired_when.body.contain: unknown key; did you mean `contains`?",
         ],
     ),
@@ -94,7 +126,7 @@ BROKEN_KEYS = {
         ["proxy.yaml:3:82: routes[0].tls.cert: proxy.yaml and proxy.yaml: not a PEM certificate and its key, without password"],
     ),
     "host with a port": (", host: 'a:1'", ["proxy.yaml:3:76: routes[0].host: expected a host name, without port or scheme"]),
-    "probe path": (", probe: {path: me}", ["proxy.yaml:3:84: routes[0].probe.path: not a path: it begins with /"]),
+    "probe path": (", probe: {path: me}", ["proxy.yaml:3:84: routes[0].probe.path: a path begins with /: write /me"]),
     "name": (', name: "a\\nb"', ["proxy.yaml:3:76: routes[0].name: a name is made of letters, digits and . _ : / -"]),
     "egress proxy": (
         ", proxy: 'proxy:3128'",
@@ -117,8 +149,9 @@ UPSTREAMS = {
     "link-local": ("https://[fe80::1]/", "a link-local or metadata address is not called; allow_link_local: true allows it"),
     "mapped": ("https://[::ffff:169.254.1.1]/", "a link-local or metadata address is not called; allow_link_local: true allows it"),
     "AWS": ("https://[fd00:ec2::254]/", "a link-local or metadata address is not called; allow_link_local: true allows it"),
-    "dots": ("https://api.example/a/%2E./b", "the URL's path cannot be sent: it has no dot segment"),
-    "user": ("https://me:hunter2@api.example", "a URL here has no user, query or fragment"),
+    "dots": ("https://api.example/a/%2E./b", "the URL's path cannot be sent: it has a dot segment, . or .."),
+    "user": ("https://me:hunter2@api.example", "it has a user part; take it out"),
+    "query": ("https://api.example?a", "it has a query or a fragment; take it out"),
     "password for a port": ("https://me:hunter2", "the URL's host or port cannot be read"),
 }
 
@@ -145,9 +178,8 @@ def test_what_is_local_or_allowed_is_taken(lines: Lines, route: str) -> None:
 
 
 PREFIXES = {
-    "relative": ("a", "it begins with /"),
-    "dots": ("/a/../b", "it has no dot segment"),
-    "encoded dots": ("/a/%2e%2E", "it has no dot segment"),
+    "dots": ("/a/../b", "it has a dot segment, . or .."),
+    "encoded dots": ("/a/%2e%2E", "it has a dot segment, . or .."),
     "query": ("/a?b", "it has a character that a path cannot have; write it as %XX"),
     "fragment": ("/a#b", "it has a character that a path cannot have; write it as %XX"),
     "backslash": ("/a\\b", "it has a character that a path cannot have; write it as %XX"),
@@ -164,6 +196,17 @@ def test_a_prefix_that_no_request_can_have_is_refused(lines: Lines, prefix: str,
     ]
 
 
+RELATIVE = {"word": ("foo", ": write /foo"), "slash behind": ("crm/", ": write /crm"), "URL": ("https://a.example/", "")}
+
+
+@pytest.mark.parametrize(("prefix", "hint"), RELATIVE.values(), ids=RELATIVE)
+def test_a_prefix_without_its_slash_is_answered_with_it(lines: Lines, prefix: str, hint: str) -> None:
+    """The line says what to write."""
+    assert lines(f"{TOP}  - {{credential: none, upstream: 'https://a.example', prefix: '{prefix}'}}") == [
+        f"proxy.yaml:3:63: routes[0].prefix: a prefix begins with /{hint}"
+    ]
+
+
 ROUTE = "  - {{prefix: {}, upstream: 'https://a.example', credential: {}}}\n"
 BROKEN_SETS = {
     "alias": (
@@ -175,7 +218,18 @@ BROKEN_SETS = {
         "  - {prefix: /a, upstream: 'https://a.example'}\n",
         ["proxy.yaml:3:5: routes[0].credential: this key is missing; name an alias, or say `none` for a route without a token"],
     ),
-    "credential null": (ROUTE.format("/a", "null"), ["proxy.yaml:3:61: routes[0].credential: expected text, got nothing"]),
+    "credential null": (
+        ROUTE.format("/a", "null"),
+        ["proxy.yaml:3:61: routes[0].credential: expected a value, got nothing; name an alias, or say `none` for a route without a token"],
+    ),
+    "other words for required keys": (
+        "  - {path: /a, backend: 'https://a.example', alias: none}\n",
+        [
+            "proxy.yaml:3:6: routes[0].path: unknown key; here it is `prefix`",
+            "proxy.yaml:3:16: routes[0].backend: unknown key; here it is `upstream`",
+            "proxy.yaml:3:46: routes[0].alias: unknown key; here it is `credential`, the alias of one in the security material",
+        ],
+    ),
     "duplicate prefix": (
         ROUTE.format("/a", "none") + ROUTE.format("/a/", "none"),
         ["proxy.yaml:4:14: routes[1].prefix: duplicate prefix '/a/'; also in proxy.yaml:3"],
@@ -228,6 +282,17 @@ def test_a_mistake_in_defaults_is_told_once_at_its_own_line(lines: Lines) -> Non
     assert lines("defaults:\n  timeout: {total: x}\n  backend: y\nroutes:\n" + route % "a" + route % "b") == [
         "proxy.yaml:2:20: defaults.timeout.total: expected a duration such as 250ms, 10s, 5m or 1h",
         "proxy.yaml:3:3: defaults.backend: unknown key; here it is `upstream`",
+    ]
+
+
+def test_what_tells_routes_apart_is_no_default(lines: Lines) -> None:
+    """A prefix or a name under `defaults` would be every route's; each route is asked for its own."""
+    route = "{upstream: 'https://a.example', credential: none}"
+
+    assert lines(f"defaults: {{prefix: /z, name: z, via: true}}\nroutes: [{route}]") == [
+        "proxy.yaml:1:20: defaults.prefix: every route has its own prefix; write it there",
+        "proxy.yaml:1:30: defaults.name: every route has its own name; write it there",
+        "proxy.yaml:2:10: routes[0].prefix: this key is missing",
     ]
 
 

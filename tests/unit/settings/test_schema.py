@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,7 +73,7 @@ def _undescribed(place: str, schema: Any) -> list[str]:
     """The keys below `place` without a description; those of {env: NAME} and {file: PATH} are told one level up."""
     if not isinstance(schema, dict):
         return []
-    keys = {name: key for name, key in schema.get("properties", {}).items() if name not in {"env", "file"}}
+    keys = {name: key for name, key in schema.get("properties", {}).items() if name not in {"env", "file"} and key is not False}
     here = [f"{place}.{name}" for name, key in keys.items() if "description" not in key]
     return here + [deeper for name, value in schema.items() for deeper in _undescribed(f"{place}.{name}", value)]
 
@@ -99,6 +103,25 @@ def test_an_example_loads_without_a_warning(file: Path, write: Write, monkeypatc
     assert loaded.warnings == ()
 
 
+@pytest.mark.parametrize("file", EXAMPLES, ids=shown)
+def test_the_command_that_an_example_shows_works(file: Path, folder: Path) -> None:
+    """In a fresh clone with an empty environment, what stands behind "Try it:" ends well."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "bearerd").write_text(f'#!/bin/sh\nexec {sys.executable} -m proxy "$@"\n', encoding="utf-8")
+    (folder / "bearerd").chmod(0o700)
+    shell = re.search(r"^# Try it:((?: .*)?(?:\n#  +.*)*)\n", file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert shell
+
+    environment = {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    told = subprocess.run(
+        ["/bin/sh", "-ec", shell[1].replace("\n#", "\n")], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "bearerd check" in shell[1]
+    assert ", 0 warnings" in told.stdout
+
+
 WRONG = {
     "unknown key": {"routs": []},
     "unknown key of a route": {"routes": [{"prefix": "/a", "backend": "x"}]},
@@ -107,6 +130,7 @@ WRONG = {
     "no such choice": {"log": {"level": "warn"}},
     "number as text": {"credentials": {"a": {"type": "oauth2_client_credentials", "token_url": "x", "client_id": 1, "client_secret": "x"}}},
     "credential without a type": {"credentials": {"a": {"token_url": "https://x", "client_id": "a", "client_secret": "x"}}},
+    "a default for what tells routes apart": {"defaults": {"name": "x"}, "routes": []},
     "ratio": {"credentials": {"a": {"lifetime": {"refresh_before_ratio": 1}}}},
 }
 

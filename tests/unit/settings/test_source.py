@@ -78,10 +78,20 @@ def test_a_merged_mapping_gives_way() -> None:
 
 
 BROKEN = {
-    "an alias to what holds it": ("a: &x [*x]", "f.yaml:1:8: YAML reads a value that begins with * as an alias; put it in quotes"),
-    "a merge of text": ("a: {<<: b}", "f.yaml:1:9: a: << takes a mapping"),
+    "an alias to what holds it": (
+        "a: &x [*x]",
+        "f.yaml:1:8: YAML reads a value that begins with * as an alias, and no anchor above has its name; put a text in quotes",
+    ),
+    "a merge of what is not there": (
+        "a: {<<: *hunter2}",
+        "f.yaml:1:9: YAML reads a value that begins with * as an alias, and no anchor above has its name; put a text in quotes",
+    ),
+    "a merge of text": ("a: {<<: b}", "f.yaml:1:9: a: << takes a mapping: an alias such as *name, or a list of them"),
     "a key twice": ("a: 1\n'a': 2", "f.yaml:2:1: a: the key is said twice; first in line 1"),
     "a mapping as key": ("? {a: b}\n: c", "f.yaml:1:3: a key must be text, got a mapping; put it in quotes"),
+    "a tab": ("a:\n\t- b", "f.yaml:2:1: not valid YAML: a tab; indent with spaces"),
+    "a tab among spaces": ("a:\n  b: c\n \td: e", "f.yaml:3:2: not valid YAML: a tab; indent with spaces"),
+    "a sign": ("a: @hunter2", "f.yaml:1:4: not valid YAML: a value cannot begin with @; put it in quotes"),
     "too deep": ("[" * 40 + "]" * 40, "f.yaml:1:34: nested more than 32 levels deep"),
 }
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, get_args, get_origin
+
 import pytest
 
+from proxy.http.routing import Route
+from proxy.oauth.credential import CredentialOptions
 from proxy.settings import words
+from proxy.settings.convert import Conversion, fields
+from proxy.settings.keys import inner, section
+from proxy.settings.model import SettingsFile
+from proxy.settings.problems import Findings
+from proxy.settings.source import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import msgspec
 
 ANSWERS = {
     ("", "listners"): "unknown key; did you mean `listeners`?",
@@ -21,6 +35,46 @@ ANSWERS = {
 def test_an_unknown_key_is_answered(where: tuple[str, str], text: str) -> None:
     """With our word for it, the nearest one, or all there are."""
     assert words.answer(*where, ["listeners", "credential"]) == text
+
+
+EXPLAINED: dict[tuple[str, tuple[str, ...]], set[str]] = {
+    ("routes[0]", ("backend", "path")): {"upstream", "prefix"},
+    ("routes[0]", ("upstrem",)): {"upstream"},
+    ("routes[0]", ("prefix",)): set(),
+    ("routes[0]", ("retries",)): set(),
+    ("routes[0]", ("xyzzy",)): set(),
+}
+
+
+@pytest.mark.parametrize(("where", "keys"), EXPLAINED.items())
+def test_the_key_that_was_meant_is_known(where: tuple[str, tuple[str, ...]], keys: set[str]) -> None:
+    """A known key that an unknown one stands for; an answer with another key, or with all, explains none."""
+    assert words.explained(*where, ["upstream", "prefix"]) == keys
+
+
+def sections(struct: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.Struct]]]:
+    """The keys below `struct` that hold a mapping, at every depth, each with its model."""
+    for name, field in fields(struct).items():
+        kind = inner(field.type)
+        kind = get_args(kind)[0] if get_origin(kind) is tuple else kind
+        if section(kind):
+            yield name, kind
+            yield from sections(kind)
+
+
+SECTIONS = [*sections(SettingsFile), *sections(Route), *sections(CredentialOptions)]
+
+
+@pytest.mark.parametrize(("name", "struct"), SECTIONS)
+def test_every_section_has_an_example_that_can_be_written(name: str, struct: type[msgspec.Struct]) -> None:
+    """What a message shows in place of a value that is no mapping is right for its key."""
+    findings = Findings()
+    node = parse(words.section(f"x.{name}[0]").encode(), "f", findings)
+    assert node is not None
+
+    assert node.entries
+    assert isinstance(Conversion(findings).build(node, struct), struct)
+    findings.raise_if_any()
 
 
 @pytest.mark.parametrize(("shown", "text"), [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")])
