@@ -63,7 +63,7 @@ class Answered:
 class ClientProtocol(RequestHandler):
     """One caller's connection."""
 
-    __slots__ = ("_guard", "_probe", "_retired", "_still", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
+    __slots__ = ("_guard", "_left_late", "_probe", "_retired", "_still", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
 
     def __init__(
         self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[ClientProtocol, ProxyError], None]
@@ -77,6 +77,7 @@ class ClientProtocol(RequestHandler):
         self._written = 0
         self._written_at_probe = -1
         self._still = 0
+        self._left_late = False  # it closed its sending side in the middle of an answer: more likely gone than waiting
         self._probe: asyncio.TimerHandle | None = None
         self._guard: asyncio.TimerHandle | None = None
         self._retired = False
@@ -169,7 +170,7 @@ class ClientProtocol(RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp returns None and so closes; asyncio takes a bool
         """A client may close its sending side and still wait for its answer (RFC 9112 §9.6)."""
-        self.half_closed = True
+        self.half_closed, self._left_late = True, self.begun
         if not self.cutter.end() and not self._messages:
             return False
         self._watch()
@@ -215,8 +216,8 @@ class ClientProtocol(RequestHandler):
         if transport is None:
             return
         if not self.begun and head is not None and head.minor:
-            transport.write(b"HTTP/1.1 102 Processing\r\n\r\n")  # RFC 9110 §15.2: any HTTP/1.1 client skips it
-        elif self.begun and self._written == self._written_at_probe and self._still >= STILL_LOOKS and not self._paused:
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # RFC 9110 §15.2.1: skipped by all, those too that skip no other 1xx
+        elif self._left_late and self._written == self._written_at_probe and self._still >= STILL_LOOKS and not self._paused:
             transport.abort()  # an answer that stands still to a client that sends nothing more
             return
         self._watch()
