@@ -20,6 +20,7 @@ from proxy.http.listener import ClientServer
 from proxy.logs import EventLog
 from proxy.metrics import Metrics
 from proxy.settings import SettingsError
+from proxy.settings.places import Places
 from proxy.sockets import bind, release, told
 from proxy.watch import changes
 
@@ -46,6 +47,7 @@ class Server:
 
     def __init__(self, settings: Settings, *, logs: Logs, reload: Callable[[], Settings]) -> None:
         self.logs = logs
+        logs.locate_by(Places(settings.files).tell)
         self._reload = reload
         self.metrics = Metrics(per_route=settings.metrics.per_route if settings.metrics else True)
         self._event_log = EventLog(logs)
@@ -121,6 +123,7 @@ class Server:
                 self.logs.event("error", "config_reload_failed", problems=problems)
                 return
             before, self._app = self._app, after
+            self.logs.locate_by(Places(settings.files).tell)
             if before.files != after.files:
                 self._other_files.set()
             after.show_in(self.metrics)
@@ -148,16 +151,16 @@ class Server:
         self._app.handler.refuse(client, error)
 
     async def _listen(self, settings: Settings) -> None:
-        for listener in settings.listeners:
-            await self._listen_to_callers(listener)
+        for index, listener in enumerate(settings.listeners):
+            await self._listen_to_callers(listener, f"listeners[{index}].address")
         await self._listen_to_operators("admin", admin_application(self), settings.admin.address)
         if settings.metrics is not None:
             await self._listen_to_operators("metrics", metrics_application(self), settings.metrics.address)
 
-    async def _listen_to_callers(self, listener: Listener) -> None:
+    async def _listen_to_callers(self, listener: Listener, key: str) -> None:
         limits = Limits(listener.head_timeout, listener.idle_timeout, listener.head_limit, listener.max_headers)
         clients = ClientServer(self._serve, limits, self._refuse)
-        sock = bind(listener.address)
+        sock = bind(listener.address, key)
         server = await asyncio.get_running_loop().create_server(clients, sock=sock, backlog=BACKLOG)
         self._clients.append(clients)
         self._sockets.append(server)
@@ -167,7 +170,7 @@ class Server:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         self._runners.append(runner)
-        sock = bind(address)
+        sock = bind(address, f"{name}.address")
         await web.SockSite(runner, sock).start()
         self._tell_listening(name, told(sock))
 

@@ -12,11 +12,15 @@ from proxy.settings.listen import ListenAddress
 
 
 class BindError(Exception):
-    """A listener's address cannot be had."""
+    """A listener's address cannot be had; `key` says where it stands in the configuration."""
+
+    def __init__(self, text: str, key: str) -> None:
+        super().__init__(text)
+        self.key = key
 
 
-def bind(address: str) -> socket.socket:
-    """A bound socket.
+def bind(address: str, key: str) -> socket.socket:
+    """A bound socket; `key` is the address's own in the configuration.
 
     Raises:
         BindError: the address is in use or not ours.
@@ -28,7 +32,7 @@ def bind(address: str) -> socket.socket:
         family, _, _, _, place = socket.getaddrinfo(wanted.host, wanted.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return _bound(family, place)
     except OSError as exc:
-        raise BindError(f"{address}: {exc.strerror or exc}") from exc
+        raise BindError(f"{address}: {exc.strerror or exc}", key) from exc
 
 
 def _bind_unix(path: str) -> socket.socket:

@@ -20,7 +20,6 @@ from proxy.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from proxy.http.routing import Route
     from proxy.oauth.credential import Credential
@@ -35,7 +34,7 @@ _TYPES = {grant: name for name, grant in GRANTS.items()}
 @config_option
 @single_route_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(configs: tuple[Path, ...], *, as_json: bool, **flags: str | None) -> None:
+def command(configs: tuple[str, ...], *, as_json: bool, **flags: str | None) -> None:
     """Read the configuration offline and print its routes, its credentials and what to know about them."""
     read = reader(configs, flags)
     try:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from proxy.cli.configuration import config_option, fail, read_or_exit, reader, single_route_options
-from proxy.cli.places import Places
 from proxy.cli.probing import report
 from proxy.cli.probing.stages import probe
 from proxy.cli.probing.targets import UnknownNameError, chosen
+from proxy.settings.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from proxy.cli.probing.stages import Result
 
@@ -32,7 +31,7 @@ FAILED, NO_TOKEN, API_FAILED = 1, 3, 4
 @config_option
 @single_route_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
-def command(names: tuple[str, ...], configs: tuple[Path, ...], *, as_json: bool, **flags: str | None) -> None:
+def command(names: tuple[str, ...], configs: tuple[str, ...], *, as_json: bool, **flags: str | None) -> None:
     """Mint a token for each alias and call its API; of all, or of those that are named."""
     settings = read_or_exit(reader(configs, flags))
     try:

@@ -15,11 +15,11 @@ import click
 from proxy.cli.configuration import config_option, fail, read_or_exit, reader, single_route_options
 from proxy.logs import LibraryLog, configure
 from proxy.server import Server
+from proxy.settings.places import Places
 from proxy.sockets import BindError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from proxy.settings.model import Settings
 
@@ -29,7 +29,7 @@ FAILED = 1
 @click.command("run", short_help="serve")
 @config_option
 @single_route_options
-def command(configs: tuple[Path, ...], **flags: str | None) -> None:
+def command(configs: tuple[str, ...], **flags: str | None) -> None:
     """Serve: put tokens on the calls of the configured routes, until SIGTERM (drain) or SIGINT (now)."""
     read = reader(configs, flags)
     settings = read_or_exit(read)
@@ -37,7 +37,8 @@ def command(configs: tuple[Path, ...], **flags: str | None) -> None:
         try:
             runner.run(_serve(settings, read))
         except BindError as exc:
-            fail([f"cannot listen on {exc}"], FAILED)
+            place = Places(settings.files).tell(exc.key)
+            fail([": ".join(filter(None, (place, exc.key, f"cannot listen on {exc}")))], FAILED)
         except OSError as exc:
             fail([f"cannot start: {exc}"], FAILED)
 
@@ -50,6 +51,9 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
         gc.collect()
         gc.freeze()  # what is here now stays for good: the collector need not look at it again
         await server.run()
+    except BindError as exc:
+        logs.event("error", "cannot_listen", key=exc.key, detail=f"cannot listen on {exc}")
+        raise
     finally:
         logs.close()
 

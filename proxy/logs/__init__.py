@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
@@ -27,7 +28,10 @@ __all__ = ["Access", "EventLog", "LibraryLog", "Logs", "configure"]
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
 
+Locate = Callable[[str], str | None]
+
 FACTS = ("alias", "route", "code", "key", "request_id")  # every event line has them, null where they do not apply
+KEYS = 1024  # whose places are remembered
 
 
 class Logs:
@@ -37,6 +41,7 @@ class Logs:
         sink: where bytes go; it may block, and no method here but `close` waits for it.
         clock: epoch seconds.
         bound: bytes that may wait for the sink.
+        locate: where a key of the configuration stands; it is told beside the key.
     """
 
     def __init__(
@@ -48,7 +53,9 @@ class Logs:
         access: bool = True,
         clock: Callable[[], float] = time.time,
         bound: int = BOUND,
+        locate: Locate | None = None,
     ) -> None:
+        self.locate_by(locate)
         self._stamp = Stamp(clock)
         self._access = access
         self._access_line = access_json if form == "json" else access_console
@@ -70,6 +77,10 @@ class Logs:
         """Whether access lines are written at all."""
         return self._access
 
+    def locate_by(self, locate: Locate | None) -> None:
+        """From now on a line with a `key` has as `place` what `locate` says of it; it is asked once for each key."""
+        self._locate = lru_cache(KEYS)(locate) if locate is not None else None
+
     def event(self, level: Level, event: str, **facts: object) -> None:
         """One event line; `exc_info=exc` adds the traceback."""
         getattr(self._events, level)(event, **facts)
@@ -90,8 +101,13 @@ class Logs:
 
     def _line(self, _logger: object, _method: str, facts: MutableMapping[str, Any]) -> bytes:
         head = {"ts": self._stamp(), "level": facts.pop("level"), "event": facts.pop("event")}
-        shown = redact({**{name: facts.pop(name, None) for name in FACTS}, **facts})
+        known = {name: facts.pop(name, None) for name in FACTS}
+        shown = redact({**known, **self._place(known["key"]), **facts})
         return self._event_line({**head, **shown})
+
+    def _place(self, key: str | None) -> dict[str, str]:
+        place = self._locate(key) if self._locate is not None and key else None
+        return {"place": place} if place is not None else {}
 
     def _notice(self, lines: int) -> bytes:
         return self._line(None, "", {"level": "warning", "event": "log_lines_dropped", "lines": lines})

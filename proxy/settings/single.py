@@ -1,15 +1,20 @@
-"""One route wholly from flags or environment, without a file.
+"""One route wholly from flags or environment, without a file; and what is said of flags beside a file.
 
-The same checks as for files; a problem names the flag instead of a line.
+The same checks as for files; a problem names the flag or the variable instead of a line, and advises nothing that only a file can say.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.settings.problems import Findings, Place
+import msgspec
+
+from proxy.settings.problems import Findings, Place, Problem, SettingsError
 from proxy.settings.reading import settle
 from proxy.settings.source import Entry, Node
 
@@ -17,21 +22,29 @@ if TYPE_CHECKING:
     from proxy.settings.model import Settings
 
 ALIAS = "default"  # of the one credential
-FLAGS = (
-    "upstream",
-    "prefix",
-    "token-url",
-    "client-id",
-    "client-secret",
-    "client-secret-file",
-    "scope",
-    "listen",
-    "admin",
-    "allow-plaintext",
-    "allow-anonymous",
-)
-_REQUIRED = ("upstream", "token-url", "client-id")
+_IN_A_FILE = {
+    "upstream": "routes[0].upstream",
+    "prefix": "routes[0].prefix",
+    "token-url": "credentials.ALIAS.token_url",
+    "client-id": "credentials.ALIAS.client_id",
+    "client-secret": "credentials.ALIAS.client_secret",
+    "client-secret-file": "credentials.ALIAS.client_secret",
+    "scope": "credentials.ALIAS.scope",
+    "listen": "listeners[0].address",
+    "admin": "admin.address",
+    "allow-plaintext": "routes[0].allow_plaintext",
+    "allow-anonymous": "listeners[0].allow_anonymous",
+}
+FLAGS = tuple(_IN_A_FILE)
+SWITCHES = frozenset({"allow-plaintext", "allow-anonymous"})  # a flag without a value means true
+REQUIRED = ("upstream", "token-url", "client-id")
+_STAND_INS = dict.fromkeys(REQUIRED, "https://missing.invalid") | {"client-secret": "missing"}  # so that the rest is checked too
 _NOWHERE = Place("")
+_ADVICE = (  # what is said of a file, and what of flags
+    (re.compile(r"allow_(plaintext|anonymous): true"), r"--allow-\1"),
+    (re.compile(r"; (allow_link_local: true|`metrics: \{).*"), ""),
+    (re.compile(r"(`egress: \{proxy: \.\.\.\}`)"), r"\1 in a configuration file"),
+)
 
 
 def variable(flag: str) -> str:
@@ -39,19 +52,40 @@ def variable(flag: str) -> str:
     return "BEARERD_" + flag.replace("-", "_").upper()
 
 
+def in_a_file(flag: str) -> str:
+    """The key that says in a file what a flag says without one."""
+    return _IN_A_FILE[flag]
+
+
+def beside_a_file(settings: Settings) -> Settings:
+    """Settings from files, with a warning for each variable of a flag that is set and that no file mentions."""
+    texts = [Path(file).read_bytes() for file in settings.files]
+    stray = [flag for flag in FLAGS if os.environ.get(variable(flag)) and not any(variable(flag).encode() in text for text in texts)]
+    told = (f"{variable(flag)} is set and ignored beside a file; unset it, or change {in_a_file(flag)} in the file" for flag in stray)
+    return msgspec.structs.replace(settings, warnings=(*settings.warnings, *told))
+
+
 def load_single(options: Mapping[str, str | None]) -> Settings:
     """The configuration with one route that these options say; keys are FLAGS, None and "" mean unsaid.
 
     Raises:
-        SettingsError: all that is wrong with it, each problem with its flag as key.
+        SettingsError: all that is wrong with it, each problem with its flag, or the variable that it came from, as key.
     """
-    findings = Findings()
     said = {flag: value for flag, value in options.items() if value}
-    for flag in _REQUIRED:
-        if flag not in said:
+    try:
+        settings = _settings(said)
+    except SettingsError as exc:
+        raise SettingsError(tuple(_for_flags(problem, said) for problem in exc.problems)) from None
+    return msgspec.structs.replace(settings, warnings=tuple(map(_advice, settings.warnings)))
+
+
+def _settings(options: Mapping[str, str]) -> Settings:
+    findings = Findings()
+    for flag in REQUIRED:
+        if flag not in options:
             findings.add(None, f"--{flag}", f"missing; say --{flag} or {variable(flag)}")
-    _check_secret(said, findings)
-    findings.raise_if_any()
+    _check_secret(options, findings)
+    said = _STAND_INS | dict(options)
     route = _mapping(
         "route",
         prefix=_text("prefix", said.get("prefix", "/")),
@@ -63,6 +97,18 @@ def load_single(options: Mapping[str, str | None]) -> Settings:
     settings = settle(_top(said), [_list("routes", route)], [credentials], findings)
     findings.raise_if_any()
     return settings
+
+
+def _for_flags(problem: Problem, said: Mapping[str, str]) -> Problem:
+    flag = problem.key.removeprefix("--")
+    key = variable(flag) if flag in said and os.environ.get(variable(flag)) == said[flag] else problem.key
+    return replace(problem, key=key, text=_advice(problem.text))
+
+
+def _advice(text: str) -> str:
+    for pattern, instead in _ADVICE:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def _check_secret(said: Mapping[str, str], findings: Findings) -> None:

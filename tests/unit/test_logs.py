@@ -104,6 +104,40 @@ def test_failed_tells_operators_more() -> None:
     assert (line["detail"], line["log_detail"]) == ("route_not_found; no route; nothing to change", "host a.example")
 
 
+class Keys:
+    """Says where keys stand, and counts how often it is asked."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.asked: list[str] = []
+
+    def tell(self, key: str) -> str | None:
+        self.asked.append(key)
+        return self.place if key.startswith("credentials.") else None
+
+
+def test_a_key_is_told_with_its_place() -> None:
+    """A line with a key says where that stands, looked up once; what has no place, and a line without a key, has no such fact."""
+    lines, keys = Lines(), Keys("material.yaml:11:16")
+    lines.logs.locate_by(keys.tell)
+    lines.logs.failed(WRONG)
+    EventLog(lines.logs).token_state("crm", "cooling_down", cause=WRONG, until=1.0)
+    lines.logs.event("warning", "drain_timeout", key="drain_timeout")
+    lines.logs.event("info", "ready")
+    assert [line.get("place", "-") for line in lines.events()] == ["material.yaml:11:16", "material.yaml:11:16", "-", "-"]
+    assert keys.asked == ["credentials.crm.client_secret", "drain_timeout"]
+
+
+def test_places_change_with_the_configuration() -> None:
+    """After a reload the new files' places are told."""
+    lines = Lines()
+    lines.logs.locate_by(Keys("before.yaml:1:1").tell)
+    lines.logs.failed(WRONG)
+    lines.logs.locate_by(Keys("after.yaml:2:2").tell)
+    lines.logs.failed(WRONG)
+    assert [line["place"] for line in lines.events()] == ["before.yaml:1:1", "after.yaml:2:2"]
+
+
 @pytest.mark.parametrize(("access", "count"), [(True, 1), (False, 0)])
 def test_access_switch(access: bool, count: int) -> None:  # noqa: FBT001  # a table's column
     """Access lines are written unless switched off, whatever the level."""

@@ -15,9 +15,9 @@ from proxy.cli.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from proxy.cli.places import Places
     from proxy.cli.probing.diagnosis import Failure
     from proxy.cli.probing.stages import Called, Minted, Result
+    from proxy.settings.places import Places
 
 _TIMES = ("exp", "iat", "nbf", "auth_time")  # claims in epoch seconds (RFC 7519 §4.1)
 _UNDER = " " * 18

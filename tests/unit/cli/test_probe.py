@@ -63,7 +63,7 @@ TOKEN_FAILURES = {
     ),
     "a redirect": Case(3, "token_endpoint_redirect", "credentials.crm.token_url", tokens=answer(302)),
     "down": Case(3, "token_endpoint_error", None, tokens=answer(503)),
-    "hung up": Case(3, "token_endpoint_unreachable", None, tokens=say(b"", close=True)),
+    "hung up": Case(3, "token_endpoint_unreachable", "credentials.crm.token_url", tokens=say(b"", close=True)),
     "silence": Case(
         3, "token_endpoint_timeout", "credentials.crm.token_request.timeout", tokens=hang, credential={"token_request": {"timeout": "50ms"}}
     ),

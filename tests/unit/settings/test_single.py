@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from proxy.http.routing import UpstreamURL
+from proxy.http.routing import Route, UpstreamURL
+from proxy.oauth.credential import CredentialOptions
+from proxy.oauth.grants import ClientCredentials
 from proxy.secrets import Secret
 from proxy.settings import SettingsError, load_single
-from proxy.settings.single import FLAGS, variable
+from proxy.settings.convert import fields
+from proxy.settings.model import Listener
+from proxy.settings.single import FLAGS, in_a_file, variable
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -79,16 +83,35 @@ BROKEN = {
     ),
     "two secrets": (
         {**GOOD, "client-secret-file": "x"},
-        ["--client-secret-file: said together with --client-secret; say one of them"],
+        [
+            "--client-secret-file: said together with --client-secret; say one of them",
+            "--client-secret-file: secret file x: No such file or directory",
+        ],
     ),
     "wrong values": (
         {**GOOD, "upstream": "http://api.example", "token-url": "login", "prefix": "x", "listen": "80", "allow-anonymous": "maybe"},
         [
             "--allow-anonymous: expected true or false, got text",
             "--token-url: expected a URL that starts with https:// or http:// and names a host",
-            "--prefix: not a path: it begins with /",
-            "--upstream: http shows everything on the way; write https, or allow_plaintext: true",
+            "--prefix: a prefix begins with /: write /x",
+            "--upstream: http shows everything on the way; write https, or --allow-plaintext",
             "--listen: expected host:port, [::1]:port or unix:/path",
+        ],
+    ),
+    "advice that a file could follow": (
+        {**GOOD, "upstream": "http://169.254.169.254", "listen": "0.0.0.0:0", "admin": "0.0.0.0:0"},
+        [
+            "--upstream: a link-local or metadata address is not called",
+            "--listen: callers off this machine are not authenticated; listen on loopback, or say --allow-anonymous",
+            "--admin: the admin listener stays on loopback",
+        ],
+    ),
+    "something missing, the rest wrong": (
+        {"upstream": "ftp://api.example", "client-id": "a"},
+        [
+            "--token-url: missing; say --token-url or BEARERD_TOKEN_URL",
+            "--client-secret-file: missing; say --client-secret-file or BEARERD_CLIENT_SECRET",
+            "--upstream: expected a URL that starts with https:// or http:// and names a host",
         ],
     ),
     "missing file": (
@@ -111,3 +134,29 @@ def test_a_problem_names_the_flag(options: dict[str, str | None], expected: list
 def test_each_flag_has_a_variable(flag: str, name: str) -> None:
     """The variable's name follows from the flag's."""
     assert variable(flag) == name
+
+
+def test_a_problem_names_the_variable_that_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no flag was typed, none is named."""
+    monkeypatch.setenv("BEARERD_UPSTREAM", "ftp://api.example")
+    with pytest.raises(SettingsError, match="BEARERD_UPSTREAM: expected a URL"):
+        load_single({**GOOD, "upstream": "ftp://api.example"})
+
+
+def test_a_warning_advises_what_flags_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy for outgoing calls is said in a file alone, and the warning says so."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert any(text.endswith("is `egress: {proxy: ...}` in a configuration file") for text in load_single(GOOD).warnings)
+
+
+def test_each_flag_has_a_key_in_a_file() -> None:
+    """What a flag says can be said in a file, under a key of its struct."""
+    routes, listeners = fields(Route), fields(Listener)
+    credentials = fields(CredentialOptions) | fields(ClientCredentials)
+    known = {
+        *(f"routes[0].{name}" for name in routes),
+        *(f"listeners[0].{name}" for name in listeners),
+        *(f"credentials.ALIAS.{name}" for name in credentials),
+        "admin.address",
+    }
+    assert [flag for flag in FLAGS if in_a_file(flag) not in known] == []
