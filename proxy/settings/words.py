@@ -196,6 +196,8 @@ def answer(parent: str, name: str, known: Sequence[str]) -> str:
     for where, foreign in _FOREIGN:
         if where.fullmatch(parent) and snake in foreign:
             return f"unknown key; {foreign[snake]}"
+    if not parent and name.startswith("x-"):  # where Compose keeps its anchors
+        return "unknown key; put an anchor where it is used first, and what routes share under `defaults`"
     near = nearest(snake, known)
     return f"unknown key; did you mean `{near}`?" if near else f"unknown key; known are {', '.join(sorted(known))}"
 

@@ -24,6 +24,7 @@ ANSWERS = {
     ("", "listners"): "unknown key; did you mean `listeners`?",
     ("", "Listeners"): "unknown key; did you mean `listeners`?",
     ("", "port"): "unknown key; here it is `listeners: [{address: 127.0.0.1:6750}]`",
+    ("", "x-shared"): "unknown key; put an anchor where it is used first, and what routes share under `defaults`",
     ("routes[3]", "backend"): "unknown key; here it is `upstream`",
     ("defaults", "verify_ssl"): "unknown key; TLS is always verified; trust your own CA with `tls: {ca: PATH}`",
     ("credentials.a.b", "tokenEndpoint"): "unknown key; here it is `token_url`",
