@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import ExpectationFailedError
 from proxy.http.headers import Caller, encode_head, for_client
+from proxy.http.routing import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ class Call:
                     pass
         peer = self.client.peername
         self.caller = Caller("http", self.host, str(peer[0]) if isinstance(peer, tuple) else "unix")
-        self.path = head.target.partition(b"?")[0]
+        self.path = shown_path(head.target)
         self.request_line = b""
         self.continued = False
         self.token: Token | None = None

@@ -63,7 +63,21 @@ class Answered:
 class ClientProtocol(RequestHandler):
     """One caller's connection."""
 
-    __slots__ = ("_guard", "_left_late", "_probe", "_retired", "_still", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse")
+    __slots__ = (
+        "_guard", "_left_late", "_probe", "_retired", "_still", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse",
+    )
+        "_guard",
+        "_left_late",
+        "_probe",
+        "_retired",
+        "_still",
+        "_written",
+        "_written_at_probe",
+        "begun",
+        "cutter",
+        "half_closed",
+        "refuse",
+    )
 
     def __init__(
         self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[ClientProtocol, ProxyError], None]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
 ErrorStatus = Annotated[int, msgspec.Meta(ge=400, le=599)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
+_BEHIND_PATH = re.compile(rb"[?#]")
 _SEPARATOR = re.compile(rb"/|\\|%2f|%5c", re.IGNORECASE)
 _DOTS = re.compile(rb"(?:\.|%2e){1,2}(?:;.*)?", re.IGNORECASE | re.DOTALL)
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(?:%25[a-z0-9]+)?")
@@ -278,3 +279,12 @@ def _origin_form(target: bytes, host: bytes) -> bytes:
 def _without_port(host: bytes) -> bytes:
     name, mark, port = host.rpartition(b":")
     return (name if mark and port.isdigit() else host).lower()
+
+
+def shown_path(target: bytes) -> bytes:
+    """What of a request target may be logged: its path, without authority, query and fragment, which may hold secrets."""
+    path = _BEHIND_PATH.split(target, maxsplit=1)[0]
+    if path.startswith(b"/"):
+        return path
+    _, mark, rest = path.partition(b"://")
+    return b"/" + rest.partition(b"/")[2] if mark else b""

@@ -20,7 +20,7 @@ class AddressRefusedError(OSError):
 
 def translated(exc: Exception, *, alias: str, proxied: bool, timeout: float) -> errors.TokenError:
     """The TokenError that `exc` means; `timeout` in seconds is what the whole exchange was given."""
-    detail = f"{type(exc).__name__}: {exc}"
+    detail = _detail(exc)
     match exc:
         case TimeoutError():
             return errors.TokenTimeoutError(f"no answer within {timeout:g} s", alias=alias, log_detail=detail)
@@ -40,6 +40,17 @@ def translated(exc: Exception, *, alias: str, proxied: bool, timeout: float) -> 
             return errors.TokenUnreachableError(told, alias=alias, log_detail=detail)
         case _:
             return errors.TokenUnreachableError("the token endpoint could not be asked", alias=alias, log_detail=detail)
+
+
+def _detail(exc: Exception) -> str:
+    """What the log may hold of an exception: two kinds carry the URL, whose query may hold a key."""
+    match exc:
+        case aiohttp.ClientResponseError():
+            return f"{type(exc).__name__}: {exc.message.partition(chr(10))[0]}"  # behind it stand bytes of the answer
+        case aiohttp.InvalidURL():
+            return type(exc).__name__
+        case _:
+            return f"{type(exc).__name__}: {exc}"
 
 
 def _unconnected(exc: aiohttp.ClientConnectorError, alias: str, detail: str, *, proxied: bool) -> errors.TokenError:

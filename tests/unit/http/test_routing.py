@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import MethodNotAllowedError, PathRefusedError, RouteNotFoundError
-from proxy.http.routing import Route, RouteTable, UpstreamURL, split_target, upstream_path
+from proxy.http.routing import Route, RouteTable, UpstreamURL, shown_path, split_target, upstream_path
 
 
 def route(prefix: str, upstream: str = "https://api.test", **facts: Any) -> Route:
@@ -240,3 +240,20 @@ def test_no_spelling_climbs_out_of_its_prefix(tail: str) -> None:
         return
     decoded = path.lower().replace(b"%2e", b".").replace(b"%2f", b"/").replace(b"%5c", b"/").replace(b"\\", b"/")
     assert not {b".", b".."} & {segment.partition(b";")[0] for segment in decoded.split(b"/")}
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (b"/a/b", b"/a/b"),
+        (b"/a?access_token=x", b"/a"),
+        (b"/a#access_token=x", b"/a"),
+        (b"http://user:secret@h/a?b", b"/a"),
+        (b"http://user:secret@h", b"/"),
+        (b"user:secret@h", b""),
+        (b"*", b""),
+    ],
+)
+def test_only_the_path_is_shown(target: bytes, shown: bytes) -> None:
+    """A log line has neither the query nor the fragment nor the user of a target, refused ones included."""
+    assert shown_path(target) == shown

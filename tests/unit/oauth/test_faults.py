@@ -6,7 +6,10 @@ import ssl
 
 import aiohttp
 import pytest
+from aiohttp import RequestInfo
 from aiohttp.client_reqrep import ConnectionKey
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from proxy import errors
 from proxy.oauth.faults import AddressRefusedError, translated
@@ -48,6 +51,26 @@ def test_translation(exc: Exception, kind: type[errors.TokenError], key: str | N
     assert error.key == key
     assert "login.test" not in error.detail
     assert type(exc).__name__ in error.log_detail
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [
+        aiohttp.ClientResponseError(
+            RequestInfo(
+                URL("https://login.test/token?code=FunctionKey"), "POST", CIMultiDictProxy(CIMultiDict()), URL("https://login.test/")
+            ),
+            (),
+            status=400,
+            message="Bad status line\n\n  b'token=FunctionKey'",
+        ),
+        aiohttp.InvalidURL("https://login.test/token?code=FunctionKey"),
+    ],
+    ids=["response", "url"],
+)
+def test_a_query_never_reaches_the_log(exc: Exception) -> None:
+    """A token endpoint's query may hold a key; aiohttp says the whole URL."""
+    assert "FunctionKey" not in translated(exc, alias="crm", proxied=False, timeout=10).log_detail
 
 
 @pytest.mark.parametrize(
