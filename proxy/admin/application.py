@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from proxy import __version__
 from proxy.admin.health import UnknownAliasError, readiness
+from proxy.settings.words import nearest
 
 if TYPE_CHECKING:
     from proxy.admin.view import AdminView
@@ -35,8 +36,8 @@ def metrics_application(view: AdminView, *, clock: Callable[[], float] = time.ti
 
 
 def admin_application(view: AdminView, *, clock: Callable[[], float] = time.time) -> web.Application:
-    """The same, and an index at `/`."""
-    pages = _Pages(view, clock)
+    """The same, and an index at `/`; it stays on loopback, so it may tell the nearest alias to one that is not there."""
+    pages = _Pages(view, clock, suggesting=True)
     return _application(pages, [*pages.routes(), web.get("/", pages.index)])
 
 
@@ -54,9 +55,10 @@ def problem(status: int, code: str, detail: str) -> web.Response:
 
 
 class _Pages:
-    def __init__(self, view: AdminView, clock: Callable[[], float]) -> None:
+    def __init__(self, view: AdminView, clock: Callable[[], float], *, suggesting: bool = False) -> None:
         self._view = view
         self._clock = clock
+        self._suggesting = suggesting
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/metrics", self.metrics), web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)]
@@ -74,8 +76,10 @@ class _Pages:
     async def readyz(self, request: web.Request) -> web.Response:
         try:
             status, facts = readiness(self._view, request.query.getall("alias", []), now=self._clock())
-        except UnknownAliasError:
-            return problem(404, "alias_not_found", "the configuration has no credential of that name")
+        except UnknownAliasError as exc:
+            near = nearest(str(exc), [token.alias for token in self._view.tokens()]) if self._suggesting else None
+            meant = f"; did you mean {near}?" if near else ""
+            return problem(404, "alias_not_found", f"the configuration has no credential of that name{meant}")
         return _json(facts, status=status)
 
     @web.middleware

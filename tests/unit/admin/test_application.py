@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -134,6 +136,30 @@ async def test_unknown_alias_is_not_repeated(aiohttp_client: AiohttpClient) -> N
         "code": "alias_not_found",
         "origin": "proxy",
     }
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (admin_application, "alias_not_found; the configuration has no credential of that name; did you mean crm?; nothing to change"),
+        (metrics_application, "alias_not_found; the configuration has no credential of that name; nothing to change"),
+    ],
+)
+async def test_the_nearest_alias(aiohttp_client: AiohttpClient, build: Callable[[AdminView], web.Application], told: str) -> None:
+    """The admin listener, which stays on loopback, tells the nearest alias; the metrics listener tells none."""
+    client = await aiohttp_client(build(View()))
+    assert (await (await client.get("/readyz?alias=crn")).json())["detail"] == told
+
+
+def test_docs_tell_every_code() -> None:
+    """docs/errors.md has a row for each code of these listeners, with its status, and for no other."""
+    root = Path(__file__).parents[3]
+    source = (root / "proxy" / "admin" / "application.py").read_text(encoding="utf-8")
+    section = (
+        (root / "docs" / "errors.md").read_text(encoding="utf-8").partition("## Answers of the admin listener")[2].partition("\n## ")[0]
+    )
+    rows = {(status, code) for code, status in re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \|", section, re.MULTILINE)}
+    assert rows == set(re.findall(r'problem\((\d{3}), "([a-z_]+)"', source))
 
 
 @APPLICATIONS
