@@ -64,8 +64,6 @@ class ClientProtocol(RequestHandler):
     """One caller's connection."""
 
     __slots__ = (
-        "_guard", "_left_late", "_probe", "_retired", "_still", "_written", "_written_at_probe", "begun", "cutter", "half_closed", "refuse",
-    )
         "_guard",
         "_left_late",
         "_probe",
