@@ -108,10 +108,13 @@ class App:
         metrics.watch_tokens(self.snapshots)
         metrics.watch_connections(self.connections)
 
+    def end_cool_downs(self) -> None:
+        """Let the next call of each alias ask its endpoint again."""
+        for alias in self.aliases.values():
+            alias.source.end_cool_down()
+
     async def replaced_by(self, after: App) -> None:
         """End what the next configuration did not take over, once no call of this one is being served."""
-        for alias in after.aliases.values():
-            alias.source.end_cool_down()
         await self.handler.quiet()
         kept = {id(active) for active in after.routes.values()}
         for active in self.routes.values():

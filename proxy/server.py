@@ -21,7 +21,7 @@ from proxy.logs import EventLog
 from proxy.metrics import Metrics
 from proxy.settings import SettingsError
 from proxy.settings.places import Places
-from proxy.sockets import bind, release, told
+from proxy.sockets import Place, bind
 from proxy.watch import changes
 
 if TYPE_CHECKING:
@@ -56,10 +56,11 @@ class Server:
         self._started = settings
         self._clients: list[ClientServer] = []
         self._sockets: list[asyncio.Server] = []
-        self._addresses: list[str] = []
+        self._places: list[Place] = []
         self._runners: list[web.AppRunner] = []
         self._replaced: dict[asyncio.Task[None], App] = {}  # earlier configurations that still serve calls
-        self._stop: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+        self._stop = asyncio.Event()  # a signal asked for the end
+        self._at_once = asyncio.Event()  # and for no waiting
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()  # the watcher, and reloads that a signal asked for
         self._other_files = asyncio.Event()  # a reload named other files than before
@@ -105,8 +106,8 @@ class Server:
             self._listening = True
             self.logs.event("info", "ready", version=__version__, routes=len(settings.routes), credentials=len(settings.credentials))
             self._begin(self._watch())
-            number = await self._stop
-            await self._drain(self._app.settings.drain_timeout if number == signal.SIGTERM else 0.0)
+            await self._stop.wait()
+            await self._drain(self._app.settings.drain_timeout)
         finally:
             await self._close()
 
@@ -136,9 +137,15 @@ class Server:
             )
             for warning in settings.warnings:
                 self.logs.event("warning", "config_warning", detail=warning)
-            ending = asyncio.create_task(before.replaced_by(after))
+            after.end_cool_downs()
+            ending = asyncio.create_task(self._end(before, after, tuple(self._replaced)))
             self._replaced[ending] = before
             ending.add_done_callback(self._replaced.pop)
+
+    async def _end(self, before: App, after: App, earlier: tuple[asyncio.Task[None], ...]) -> None:
+        """End a configuration behind those before it: they may still use what it took over from them."""
+        await asyncio.gather(*earlier, return_exceptions=True)
+        await before.replaced_by(after)
 
     async def _serve(self, request: Incoming) -> web.StreamResponse:
         return await self._app.handler(request)
@@ -164,7 +171,7 @@ class Server:
         server = await asyncio.get_running_loop().create_server(clients, sock=sock, backlog=BACKLOG)
         self._clients.append(clients)
         self._sockets.append(server)
-        self._tell_listening("proxy", told(sock))
+        self._tell_listening("proxy", Place.of(sock))
 
     async def _listen_to_operators(self, name: str, application: web.Application, address: str) -> None:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
@@ -172,11 +179,11 @@ class Server:
         self._runners.append(runner)
         sock = bind(address, f"{name}.address")
         await web.SockSite(runner, sock).start()
-        self._tell_listening(name, told(sock))
+        self._tell_listening(name, Place.of(sock))
 
-    def _tell_listening(self, listener: str, address: str) -> None:
-        self._addresses.append(address)
-        self.logs.event("info", "listening", listener=listener, address=address)
+    def _tell_listening(self, listener: str, place: Place) -> None:
+        self._places.append(place)
+        self.logs.event("info", "listening", listener=listener, address=place.address)
 
     async def _watch(self) -> None:
         """Reload on change; a reload may name other files, which are watched from then on."""
@@ -186,8 +193,9 @@ class Server:
                 await self.reload()
 
     def _signalled(self, number: signal.Signals) -> None:
-        if not self._stop.done():
-            self._stop.set_result(number)
+        if number == signal.SIGINT:
+            self._at_once.set()
+        self._stop.set()
 
     def _hung_up(self) -> None:
         self._begin(self.reload())
@@ -205,17 +213,23 @@ class Server:
     async def _drain(self, seconds: float) -> None:
         """Accept no more, close idle connections, wait for calls in progress."""
         self._draining = True
-        self.logs.event("info", "draining", running=self._running, seconds=seconds)
+        self.logs.event("info", "draining", running=self._running, seconds=0.0 if self._at_once.is_set() else seconds)
         for server in self._sockets:
             server.close()
         for clients in self._clients:
             clients.retire()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._app.handler.quiet()
-                await asyncio.gather(*self._replaced)
-        except TimeoutError:
+        waits = {asyncio.create_task(self._quiet()), asyncio.create_task(self._at_once.wait())}
+        _, left = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in left:
+            wait.cancel()
+        if self._running:
             self.logs.event("warning", "drain_timeout", running=self._running, key="drain_timeout")
+
+    async def _quiet(self) -> bool:
+        """Wait until no configuration serves a call."""
+        await self._app.handler.quiet()
+        await asyncio.gather(*self._replaced)
+        return True
 
     async def _close(self) -> None:
         for task in tuple(self._tasks):
@@ -225,8 +239,8 @@ class Server:
             server.close()
         for clients in self._clients:
             await clients.shutdown(0.1)
-        for address in self._addresses:
-            release(address)
+        for place in self._places:
+            place.release()
         for app in (self._app, *self._replaced.values()):
             await app.aclose()
         for runner in self._runners:

@@ -6,6 +6,7 @@ A path that is not a dead socket is never taken away.
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 
 from proxy.settings.listen import ListenAddress
@@ -72,17 +73,32 @@ def _is_dead(path: str) -> bool:
     return False
 
 
-def release(address: str) -> None:
-    """Take a Unix socket's path away again; a TCP address needs nothing."""
-    path = ListenAddress.parse(address).path
-    if path is not None and Path(path).is_socket():
-        Path(path).unlink()
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a socket listens, as `listeners[].address` says it; for a Unix path, which file that is."""
+
+    address: str
+    file: tuple[int, int] | None = None  # device and inode
+
+    @classmethod
+    def of(cls, sock: socket.socket) -> Place:
+        """The place of a bound socket."""
+        name = sock.getsockname()
+        if isinstance(name, str):
+            return cls(f"unix:{name}", _identity(Path(name)))
+        host = f"[{name[0]}]" if ":" in name[0] else name[0]
+        return cls(f"{host}:{name[1]}")
+
+    def release(self) -> None:
+        """Take a Unix socket's path away, if it is still this socket's and no successor's."""
+        path = Path(self.address.removeprefix("unix:"))
+        if self.file is not None and _identity(path) == self.file:
+            path.unlink()
 
 
-def told(sock: socket.socket) -> str:
-    """The socket's address as `listeners[].address` says it."""
-    name = sock.getsockname()
-    if isinstance(name, str):
-        return f"unix:{name}"
-    host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"{host}:{name[1]}"
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

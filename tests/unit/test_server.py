@@ -15,14 +15,18 @@ import pytest
 from proxy import server as module
 from proxy.http.routing import Route, UpstreamURL
 from proxy.logs import Logs
+from proxy.oauth.credential import Credential, CredentialOptions
+from proxy.oauth.grants import ClientCredentials
+from proxy.secrets import Secret
 from proxy.server import Server
-from proxy.sockets import BindError
 from proxy.settings import SettingsError
 from proxy.settings.model import Admin, Egress, Listener, Log, Settings, TokenStoreOptions
 from proxy.settings.problems import Problem
+from proxy.sockets import BindError
 from proxy.units import Seconds
 from tests.clients.raw import RawClient, request
 from tests.fakes.raw import OK, Exchange, RawUpstream
+from tests.fakes.token_server import TokenServer, answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -166,6 +170,54 @@ async def test_a_call_that_hangs_is_ended(process: Process, number: signal.Signa
     assert [line["running"] for line in process.events("drain_timeout")] == [1]
 
 
+async def test_an_interrupt_ends_a_drain(process: Process) -> None:
+    """Whoever does not want to wait for the calls in progress says so with SIGINT behind the SIGTERM."""
+    process.upstream.reply = slow = Slow()
+    async with process.running(), await process.client() as client:
+        await client.send(GET)
+        await slow.asked.wait()
+        process.stop()
+        await asyncio.sleep(0.02)
+        process.stop(signal.SIGINT)
+        async with asyncio.timeout(3):
+            await process.task
+    assert len(process.events("draining")) == 1
+
+
+async def test_two_reloads_lose_no_call_that_waits_for_its_token(process: Process) -> None:
+    """An alias that the second configuration took over from the first is not ended by the third while a call of the first needs it."""
+    async with TokenServer() as tokens:
+        issued = asyncio.Event()
+        asked = asyncio.Event()
+
+        async def slowly(exchange: Exchange) -> None:
+            asked.set()
+            await issued.wait()
+            await answer(body={"access_token": "t", "token_type": "Bearer", "expires_in": 3600})(exchange)
+
+        tokens.reply = slowly
+        routes = (msgspec.structs.replace(process.route("/a"), credential="crm"),)
+        process.change(routes=routes, credentials={"crm": crm(tokens.token_url, "first")})
+        async with process.running() as server, await process.client() as client:
+            await client.send(GET)
+            await asked.wait()
+            process.change(drain_timeout=Seconds(6))
+            await server.reload()
+            process.change(credentials={"crm": crm(tokens.token_url, "other")})
+            await server.reload()
+            await asyncio.sleep(0.02)
+            issued.set()
+            assert (await client.answer()).status == 200
+
+
+def crm(token_url: str, client_id: str) -> Credential:
+    return Credential(
+        alias="crm",
+        grant=ClientCredentials(token_url=token_url, client_id=client_id),
+        options=CredentialOptions(client_secret=Secret("text", "s3cret")),
+    )
+
+
 async def test_an_address_in_use_is_told_and_nothing_stays_open(process: Process) -> None:
     """The listener that could be had is given back."""
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as free:
@@ -271,6 +323,17 @@ async def test_a_unix_socket_is_served(process: Process, tmp_path: Path, left_ov
     process.change(listeners=(Listener(address=f"unix:{path}"),))
     async with process.running():
         assert await unix_status(path) == b"HTTP/1.1 200 OK"
+
+
+async def test_a_unix_socket_is_taken_away_unless_a_successor_has_it(process: Process, tmp_path: Path) -> None:
+    """A stopped server leaves no path behind, and never removes that of the one started in its place."""
+    path, other = tmp_path / "proxy.sock", tmp_path / "other.sock"
+    process.change(listeners=(Listener(address=f"unix:{path}"), Listener(address=f"unix:{other}")))
+    async with process.running():
+        path.unlink()
+        with socket.socket(socket.AF_UNIX) as successor:
+            successor.bind(str(path))
+    assert (path.exists(), other.exists()) == (True, False)
 
 
 @pytest.mark.parametrize("kind", ["a file", "a listener", "a missing folder"])
