@@ -53,9 +53,24 @@ A message holds facts that a caller may read: no host, no secret, no token. What
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
 Origin = Literal["config", "proxy", "token_endpoint", "upstream"]
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What happened and what repairs it, of which log, Proxy-Status and probe take the parts; as text `code; facts; change KEY[; end]`."""
+
+    code: str
+    facts: str
+    key: str | None = None  # the YAML path that repairs it; None: nothing to change
+    end: str = ""
+
+    def __str__(self) -> str:
+        change = f"change {self.key}" if self.key else "nothing to change"
+        return "; ".join(filter(None, (self.code, self.facts, change, self.end)))
 
 
 class ProxyError(Exception):
@@ -92,10 +107,14 @@ class ProxyError(Exception):
         self.log_detail = log_detail
 
     @property
+    def details(self) -> Details:
+        """Code, facts and key, wherever they are told."""
+        return Details(self.code, self.facts, self.key)
+
+    @property
     def detail(self) -> str:
-        """`code; facts; change KEY`: the one wording of response, Proxy-Status, log and probe."""
-        change = f"change {self.key}" if self.key else "nothing to change"
-        return f"{self.code}; {self.facts}; {change}"
+        """What the caller is told, by the answer's body and its Proxy-Status."""
+        return str(self.details)
 
     def __str__(self) -> str:
         return self.detail
@@ -210,8 +229,13 @@ class TokenError(ProxyError):
         name = self.field if field is None else field
         if key is None and name:
             key = f"credentials.{alias}.{name}"
-        told = f"alias '{alias}': {facts or self.title.lower()}; nothing was sent to the API; check: bearerd probe {alias}"
-        super().__init__(told, key=key, alias=alias, retry_after=retry_after, log_detail=log_detail)
+        super().__init__(facts, key=key, alias=alias, retry_after=retry_after, log_detail=log_detail)
+
+    @property
+    def detail(self) -> str:
+        """The details, and what only an answer of our own may say: nothing was sent to the API."""
+        facts = f"alias '{self.alias}': {self.facts}; nothing was sent to the API; check: bearerd probe {self.alias}"
+        return str(Details(self.code, facts, self.key))
 
     def again(self, retry_after: float) -> Self:
         """The same cause for a later caller, who may try again in `retry_after` seconds."""

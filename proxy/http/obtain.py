@@ -16,6 +16,7 @@ from proxy.http.retry import Attempt, Challenge, Relay, Retry, parse_retry_after
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from proxy.errors import Details
     from proxy.http.active import ActiveRoute
     from proxy.http.call import Call
     from proxy.http.retry import Failure
@@ -169,7 +170,7 @@ class Obtain:
         if error is None:
             self._call.refused_token, self._call.token_word = refused, "replaced"
             return True
-        self._tell("refetch_failed", told.refetch_failed(error))
+        self._tell(told.refetch_failed(error))
         return False
 
     async def _renew(self, refused: Token) -> ProxyError | None:
@@ -190,12 +191,10 @@ class Obtain:
         call = self._call
         if call.refused_token is not None:
             age = call.token.obtained_at - call.refused_token.obtained_at if call.token else 0.0
-            call.details = told.healed(age=max(0.0, age), fetch_ms=self._replaced_ms or 0.0)
-            call.code = "token_replaced"
             self._active.metrics.unauthorized("healed")
-            self._log("info", "token_replaced", call.details, None)
+            self._log("info", "token_replaced", told.healed(age=max(0.0, age), fetch_ms=self._replaced_ms or 0.0))
         elif call.retry_reason is not None:
-            call.details, call.code = told.retried(reason=call.retry_reason, sends=call.sends), "retried"
+            self._say(told.retried(reason=call.retry_reason, sends=call.sends))
 
     async def _pass_on(self, decision: Relay, outcome: Answer | AttemptFailedError, token: Token | None) -> Answer:
         """The end of the attempts: the answer as it is, or the failure."""
@@ -208,7 +207,7 @@ class Obtain:
             error = await self._renew(token)
             renewed = error is None
             if error is not None and isinstance(outcome, Answer):
-                self._tell("refetch_failed", told.refetch_failed(error))
+                self._tell(told.refetch_failed(error))
                 return outcome
         if isinstance(outcome, AttemptFailedError):
             if reason is not None:
@@ -217,22 +216,26 @@ class Obtain:
         if reason == "insufficient_scope" and source is not None:
             granted = token.scope if token else None
             needed = read_challenge(outcome.head).scope
-            self._tell(reason, told.insufficient_scope(asked=source.asked, granted=granted, needed=needed, alias=source.alias))
+            self._tell(told.insufficient_scope(asked=source.asked, granted=granted, needed=needed, alias=source.alias))
         elif reason is not None:
-            self._tell(reason, told.not_replayed(reason, route=self._active.route.name, alias=self._alias, renewed=renewed))
+            self._tell(told.not_replayed(reason, route=self._active.route.name, alias=self._alias, renewed=renewed))
         return outcome
 
-    def _tell(self, reason: str, details: str) -> None:
+    def _tell(self, details: Details) -> None:
         """Say why an answer that failed is passed on: caller, metrics, log."""
-        status = self._call.upstream_status
-        self._call.details, self._call.code = details, reason
-        if status in self._active.route.expired_when.status:
-            self._active.metrics.unauthorized(reason)
-        if reason != "refetch_failed":
-            self._active.metrics.replay_skipped(reason)
-        self._log("warning", "answer_passed_on", details, _key_in(details))
+        if self._call.upstream_status in self._active.route.expired_when.status:
+            self._active.metrics.unauthorized(details.code)
+        if details.code != "refetch_failed":
+            self._active.metrics.replay_skipped(details.code)
+        self._log("warning", "answer_passed_on", details)
 
-    def _log(self, level: Literal["info", "warning"], event: str, details: str, key: str | None) -> None:
+    def _say(self, details: Details) -> None:
+        """Put it into Proxy-Status and the access line."""
+        self._call.details, self._call.code = str(details), details.code
+
+    def _log(self, level: Literal["info", "warning"], event: str, details: Details) -> None:
+        """Say it, in the log too."""
+        self._say(details)
         call = self._call
         ms = round((self._world.clock() - call.started) * 1000)
         self._logs.event(
@@ -240,11 +243,11 @@ class Obtain:
             event,
             route=self._active.route.name,
             alias=self._alias,
-            code=call.code,
-            key=key,
+            code=details.code,
+            key=details.key,
             request_id=call.request_id,
             status=call.upstream_status,
-            detail=details,
+            detail=str(details),
             ms=ms,
         )
 
@@ -265,8 +268,3 @@ async def says_expired(answer: Answer, expired_when: ExpiredWhen) -> bool:
         return True
     start = await answer.connection.peek(expired_when.body.max)
     return expired_when.body.contains.encode() in start
-
-
-def _key_in(details: str) -> str | None:
-    _, mark, rest = details.partition("; change ")
-    return rest.partition(";")[0] if mark else None

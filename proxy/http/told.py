@@ -9,6 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+from proxy.errors import Details
 from proxy.http.headers import encode_head
 
 if TYPE_CHECKING:
@@ -44,36 +45,42 @@ REASON_PHRASES = {
 }
 
 
-def healed(*, age: float, fetch_ms: float) -> str:
-    """Details of a call that was replayed with a new token."""
-    return f"token_replaced; refused after {duration(age)}, replaced in {fetch_ms:.0f} ms, replayed; nothing to change"
+def healed(*, age: float, fetch_ms: float) -> Details:
+    """Of a call that was replayed with a new token."""
+    return Details("token_replaced", f"refused after {duration(age)}, replaced in {fetch_ms:.0f} ms, replayed")
 
 
-def retried(*, reason: str, sends: int) -> str:
-    """Details of a call that was sent more than once because something failed."""
-    return f"retried; {reason}, sent {sends} times; nothing to change"
+def retried(*, reason: str, sends: int) -> Details:
+    """Of a call that was sent more than once because something failed."""
+    return Details("retried", f"{reason}, sent {sends} times")
 
 
-def not_replayed(reason: str, *, route: str, alias: str | None, renewed: bool) -> str:
-    """Details of an answer that was passed on although it failed."""
+def not_replayed(reason: str, *, route: str, alias: str | None, renewed: bool) -> Details:
+    """Of an answer that was passed on although it failed."""
     facts, key = REASONS.get(reason, (reason, None))
     if renewed:
         facts += "; a new token is ready"
-    return f"{reason}; {facts}; {_change(key.format(route=route, alias=alias) if key else None)}"
+    return Details(reason, facts, key.format(route=route, alias=alias) if key else None)
 
 
-def refetch_failed(error: ProxyError) -> str:
-    """Details of a refused token that could not be replaced: the API's own answer goes back."""
-    return f"refetch_failed; {error.detail}; not replayed"
+def refetch_failed(error: ProxyError) -> Details:
+    """Of a refused token that could not be replaced: the API's own answer goes back."""
+    return Details("refetch_failed", f"{error.code}; alias '{error.alias}': {error.facts}", error.key, end="not replayed")
 
 
-def insufficient_scope(*, asked: tuple[str, ...], granted: tuple[str, ...] | None, needed: str, alias: str) -> str:
-    """Details of an API's insufficient_scope (RFC 6750 §3.1), which no new token repairs."""
+def insufficient_scope(*, asked: tuple[str, ...], granted: tuple[str, ...] | None, needed: str, alias: str) -> Details:
+    """Of an API's insufficient_scope (RFC 6750 §3.1), which no new token repairs."""
+    facts = scopes(asked=asked, granted=granted, needed=needed)
+    return Details("insufficient_scope", facts, f"credentials.{alias}.scope", end="not retried")
+
+
+def scopes(*, asked: tuple[str, ...], granted: tuple[str, ...] | None, needed: str = "") -> str:
+    """`asked a; granted b; needed c`; `granted` is None where the token endpoint did not say (RFC 6749 §5.1)."""
     parts = [f"asked {' '.join(asked) or 'none'}"]
     parts.append(f"granted {' '.join(granted)}" if granted is not None else "granted as asked")
     if needed:
         parts.append(f"needed {needed}")
-    return f"insufficient_scope; {'; '.join(parts)}; {_change(f'credentials.{alias}.scope')}; not retried"
+    return "; ".join(parts)
 
 
 def proxy_status(details: str, *, error: str | None = None) -> Header:
@@ -122,7 +129,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:  # noqa: PLR2004  # two minutes are still told in seconds
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"  # noqa: PLR2004  # and two hours in minutes
-
-
-def _change(key: str | None) -> str:
-    return f"change {key}" if key else "nothing to change"

@@ -123,7 +123,7 @@ class EventLog:
     def token_fetched(self, alias: str, *, seconds: float, error: TokenError | None, lifetime: float | None) -> None:
         ms = round(seconds * 1000, 3)
         if error is not None:
-            self._logs.failed(error, "token_fetch_failed", alias=alias, ms=ms)
+            self._logs.failed(error, "token_fetch_failed", alias=alias, ms=ms, detail=str(error.details))
             return
         self._cooling.pop(alias, None)
         self._logs.event("info", "token_fetched", alias=alias, ms=ms, lifetime=lifetime)

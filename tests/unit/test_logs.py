@@ -174,7 +174,7 @@ def test_token_fetch_failed() -> None:
     EventLog(lines.logs).token_fetched("crm", seconds=0.1, error=error, lifetime=None)
     line = lines.events()[0]
     assert (line["level"], line["event"], line["code"]) == ("warning", "token_fetch_failed", "token_invalid_client")
-    assert (line["key"], line["detail"], line["log_detail"]) == ("credentials.crm.client_secret", error.detail, error.log_detail)
+    assert (line["key"], line["detail"], line["log_detail"]) == ("credentials.crm.client_secret", str(error.details), error.log_detail)
 
 
 def test_token_discarded() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from proxy.errors import Details
 from proxy.http import told
 from proxy.http.retry import read_challenge
 from proxy.oauth.quoting import quoted
@@ -27,20 +28,13 @@ _NO_SUCH_PATH = {404, 405, 410}
 class Failure:
     """Why a stage failed; `place` is what people at the command line may see beside it: a host, an address."""
 
-    code: str
-    facts: str
-    key: str | None
+    details: Details
     place: str = ""
 
     @classmethod
     def of(cls, error: ProxyError) -> Failure:
         """The failure that an answer of our own tells of."""
-        return cls(error.code, error.facts, error.key, error.log_detail)
-
-    @property
-    def detail(self) -> str:
-        """`code; facts; change KEY`."""
-        return f"{self.code}; {self.facts}; {f'change {self.key}' if self.key else 'nothing to change'}"
+        return cls(error.details, error.log_detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +47,7 @@ class Sent:
     secrets: tuple[str, ...]  # of which nothing is quoted
 
 
-def judged(head: ResponseHead, sent: Sent, *, expired: bool) -> Failure | None:
+def judged(head: ResponseHead, sent: Sent, *, expired: bool) -> Details | None:
     """None for a 2xx that does not say `expired`; else why this answer is no success."""
     status, route = head.status, f"routes.{sent.route.name}"
     if expired or status in {UNAUTHORIZED, FORBIDDEN}:
@@ -61,29 +55,28 @@ def judged(head: ResponseHead, sent: Sent, *, expired: bool) -> Failure | None:
     if 200 <= status < 300:  # noqa: PLR2004  # RFC 9110 §15.3
         return None
     if status < 400:  # noqa: PLR2004  # RFC 9110 §15.4
-        return Failure("api_redirect", f"the API answered {status}, and redirects are not followed", f"{route}.probe.path")
-    return Failure(f"api_status_{status}", f"the API answered {status}", f"{route}.probe.path" if status in _NO_SUCH_PATH else None)
+        return Details("api_redirect", f"the API answered {status}, and redirects are not followed", f"{route}.probe.path")
+    return Details(f"api_status_{status}", f"the API answered {status}", f"{route}.probe.path" if status in _NO_SUCH_PATH else None)
 
 
-def _refused(head: ResponseHead, sent: Sent) -> Failure:
+def _refused(head: ResponseHead, sent: Sent) -> Details:
     status, challenge = head.status, read_challenge(head)
     said = f"the API answered {status}{_quoted(head, sent)}"
     if sent.credential is None:
-        return Failure("credential_missing", f"{said}, and the route puts no token in", f"routes.{sent.route.name}.credential")
+        return Details("credential_missing", f"{said}, and the route puts no token in", f"routes.{sent.route.name}.credential")
     alias, asked = sent.credential.alias, tuple(sent.credential.grant.scope)
     granted = sent.token.scope if sent.token else None
     if challenge.scheme == "insufficient_scope":
-        details = told.insufficient_scope(asked=asked, granted=granted, needed=challenge.scope, alias=alias)
-        facts = details.removeprefix("insufficient_scope; ").partition("; change ")[0]
-        return Failure("insufficient_scope", facts, f"credentials.{alias}.scope")
+        facts = told.scopes(asked=asked, granted=granted, needed=challenge.scope)
+        return Details("insufficient_scope", facts, f"credentials.{alias}.scope")
     if status == FORBIDDEN:
-        rights = f"asked {' '.join(asked) or 'none'}; granted {' '.join(granted) if granted is not None else 'as asked'}"
-        return Failure("api_forbidden", f"{said}; {rights}", None if asked else f"credentials.{alias}.scope")
+        rights = told.scopes(asked=asked, granted=granted)
+        return Details("api_forbidden", f"{said}; {rights}", None if asked else f"credentials.{alias}.scope")
     if challenge.scheme == "foreign":
-        return Failure(
+        return Details(
             "foreign_challenge", f"{said} and asks for another proof than a bearer token", f"routes.{sent.route.name}.credential"
         )
-    return Failure("new_token_refused", f"{said} to a token that was just obtained", f"credentials.{alias}.audience")
+    return Details("new_token_refused", f"{said} to a token that was just obtained", f"credentials.{alias}.audience")
 
 
 def _quoted(head: ResponseHead, sent: Sent) -> str:

@@ -79,7 +79,8 @@ def _api(called: Called, secrets: Sequence[str]) -> dict[str, object]:
 def _failure(failure: Failure | None, secrets: Sequence[str]) -> dict[str, object]:
     if failure is None:
         return {"code": None, "key": None, "detail": None}
-    return {"code": failure.code, "key": failure.key, "detail": masked_text(failure.detail, secrets)}
+    said = failure.details
+    return {"code": said.code, "key": said.key, "detail": masked_text(str(said), secrets)}
 
 
 def _scope(minted: Minted) -> Sequence[str]:
@@ -134,13 +135,13 @@ def _api_lines(result: Result, places: Places) -> Iterator[str]:
 
 def _explained(subject: str, failure: Failure, places: Places, secrets: Sequence[str], *, end: str = "") -> Iterator[str]:
     """The sentence; the code and where it happened; where the key stands."""
-    facts = failure.facts.removeprefix(f"{subject[0].lower()}{subject[1:]}: ").partition("; nothing was sent to the API; check: ")[0]
-    change = f"Change {failure.key}." if failure.key else "Nothing to change."
-    yield printable(masked_text(f"{subject}: {facts}. {change} {end}".rstrip(), secrets))
-    yield printable(masked_text(f"{failure.code}{f' at {failure.place}' if failure.place else ''}", secrets))
-    place = places.tell(failure.key) if failure.key else None
+    said = failure.details
+    change = f"Change {said.key}." if said.key else "Nothing to change."
+    yield printable(masked_text(f"{subject}: {said.facts}. {change} {end}".rstrip(), secrets))
+    yield printable(masked_text(f"{said.code}{f' at {failure.place}' if failure.place else ''}", secrets))
+    place = places.tell(said.key) if said.key else None
     if place is not None:
-        yield f"{place}: {failure.key}"
+        yield f"{place}: {said.key}"
 
 
 def _members(said: Mapping[str, object]) -> str:

@@ -158,7 +158,8 @@ async def _call(active: ActiveRoute, path: str, minted: Minted | None) -> Called
             try:
                 status = answer.head.status
                 expired = token is not None and await says_expired(answer, active.route.expired_when)
-                failure = judged(answer.head, sent, expired=expired)
+                said = judged(answer.head, sent, expired=expired)
+                failure = Failure(said) if said else None
             finally:
                 await answer.dispose()
     except AttemptFailedError as exc:

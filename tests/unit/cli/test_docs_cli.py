@@ -65,7 +65,7 @@ def test_statuses() -> None:
 def test_codes_of_the_api_stage() -> None:
     """Every code that an API's answer can have has a row."""
     source = Path(diagnosis.__file__).read_text(encoding="utf-8")
-    codes = {code.replace("{status}", "NNN") for code in re.findall(r'Failure\(\s*f?"([a-z_{}]+)"', source)}
+    codes = {code.replace("{status}", "NNN") for code in re.findall(r'Details\(\s*f?"([a-z_{}]+)"', source)}
     rows = SECTIONS["bearerd probe"].partition("| code | meaning |")[2]
     assert set(re.findall(r"^\| `([a-zN_]+)` \|", rows, re.MULTILINE)) == codes
 

@@ -144,8 +144,12 @@ class Walk:
 
     def access(self) -> list[dict[str, Any]]:
         """The access lines so far; no more are written."""
+        return self.told("access")
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """The lines of this event so far; no more are written."""
         self.logs.close()
-        return [line for line in map(json.loads, b"".join(self.lines).splitlines()) if line["event"] == "access"]
+        return [line for line in map(json.loads, b"".join(self.lines).splitlines()) if line["event"] == event]
 
     async def _sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)

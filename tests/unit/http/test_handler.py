@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.errors import TokenServerError
+from proxy.errors import TokenInvalidScopeError, TokenServerError
 from proxy.http.routing import Inject, PoolOptions, Replay, Retry, Timeout
 from proxy.units import Bytes, Seconds
 from tests.clients.raw import request
@@ -36,6 +36,12 @@ async def warm(walk: Walk, **facts: Any) -> None:
 
 def sent(walk: Walk) -> list[str]:
     return [seen.head.get("Authorization") for seen in walk.upstream.requests]
+
+
+def passed(walk: Walk) -> dict[str, Any]:
+    """The one line about an answer that was passed on."""
+    (line,) = walk.told("answer_passed_on")
+    return line
 
 
 def details(answer: Any) -> str:
@@ -98,9 +104,26 @@ async def test_a_401_goes_back_when_no_new_token_can_be_had(walk: Walk) -> None:
     async with await walk.client() as client:
         answer = await client.ask(GET)
         assert (answer.status, answer.body.data) == (401, b"no")
-        assert 'details="refetch_failed; token_endpoint_error; ' in details(answer)
+        assert "details=\"refetch_failed; token_endpoint_error; alias 'crm': it failed; nothing to change; not replayed\"" in details(
+            answer
+        )
         again = await client.ask(GET)
     assert (again.status, len(walk.upstream.requests)) == (503, 1)
+    assert (passed(walk)["code"], passed(walk)["key"]) == ("refetch_failed", None)
+
+
+async def test_the_key_of_an_answer_that_is_passed_on(walk: Walk) -> None:
+    """It stands in the log line as it is, whatever the facts beside it say."""
+    await warm(walk)
+    walk.upstream.reply = say(REFUSED)
+
+    async def fail(*_: object, **__: object) -> Any:
+        raise TokenInvalidScopeError("it said; change nothing", alias="crm")
+
+    walk.tokens.token = fail  # type: ignore[method-assign]  # from now on
+    async with await walk.client() as client:
+        await client.ask(GET)
+    assert (passed(walk)["code"], passed(walk)["key"]) == ("refetch_failed", "credentials.crm.scope")
 
 
 async def test_403_passes_at_once(walk: Walk) -> None:

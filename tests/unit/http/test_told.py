@@ -7,6 +7,7 @@ import json
 import pytest
 
 from proxy.errors import (
+    Details,
     HeadTimeoutError,
     ProxyError,
     RequestMalformedError,
@@ -113,10 +114,9 @@ REASONS = [
 def test_every_reason_is_told(reason: str, renewed: bool) -> None:  # noqa: FBT001  # a column of the table
     """Code, facts and key; that a new token is ready is said only where one is (rule 5)."""
     details = told.not_replayed(reason, route="r", alias="crm", renewed=renewed)
-    code, facts, *_, change = details.split("; ")
-    assert (code, "a new token is ready" in details) == (reason, renewed)
-    assert facts != reason
-    assert change == "nothing to change" or change.startswith(("change routes.r.", "change credentials.crm."))
+    assert (details.code, "a new token is ready" in details.facts) == (reason, renewed)
+    assert details.facts != reason
+    assert details.key is None or details.key.startswith(("routes.r.", "credentials.crm."))
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,16 @@ def test_every_reason_is_told(reason: str, renewed: bool) -> None:  # noqa: FBT0
 def test_a_scope_too_small_is_told(asked: tuple[str, ...], granted: tuple[str, ...] | None, needed: str, details: str) -> None:
     """What was asked, granted and needed, and the key that repairs it."""
     said = told.insufficient_scope(asked=asked, granted=granted, needed=needed, alias="crm")
-    assert said == f"insufficient_scope; {details}; change credentials.crm.scope; not retried"
+    assert str(said) == f"insufficient_scope; {details}; change credentials.crm.scope; not retried"
 
 
 def test_a_failed_refetch_is_told() -> None:
-    """With the token endpoint's own cause (rule 4)."""
-    error = TokenInvalidScopeError("no", alias="crm")
-    assert told.refetch_failed(error) == f"refetch_failed; {error.detail}; not replayed"
+    """With the token endpoint's own cause (rule 4), and without a word that would say that the API was not asked."""
+    details = told.refetch_failed(TokenInvalidScopeError("no; change nothing", alias="crm"))
+    assert details.key == "credentials.crm.scope"
+    assert str(details) == (
+        "refetch_failed; token_invalid_scope; alias 'crm': no; change nothing; change credentials.crm.scope; not replayed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,9 +149,9 @@ def test_a_failed_refetch_is_told() -> None:
         (told.retried(reason="status_503", sends=2), "retried; status_503, sent 2 times; nothing to change"),
     ],
 )
-def test_a_healed_call_is_told(said: str, details: str) -> None:
+def test_a_healed_call_is_told(said: Details, details: str) -> None:
     """What was done for it."""
-    assert said == details
+    assert str(said) == details
 
 
 @pytest.mark.parametrize(
