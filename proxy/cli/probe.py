@@ -16,6 +16,7 @@ from proxy.cli.configuration import config_option, fail, read_or_exit, reader, s
 from proxy.cli.probing import report
 from proxy.cli.probing.stages import probe
 from proxy.cli.probing.targets import UnknownNameError, chosen
+from proxy.cli.wording import room
 from proxy.settings.places import Places
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def command(names: tuple[str, ...], configs: tuple[str, ...], *, as_json: bool, 
     if as_json:
         click.echo(json.dumps(report.document(results), indent=2))
     elif results:
-        click.echo("\n".join(report.lines(results, Places(settings.files))))
+        click.echo("\n".join(report.lines(results, Places(settings.files), room())))
     raise SystemExit(status(results))
 
 

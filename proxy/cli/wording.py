@@ -5,12 +5,16 @@ No line of a table is wider than WIDTH.
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WIDTH = 100  # columns
+NARROWEST = 40  # columns; in fewer nothing can be read
 _GAP = "   "
 _INDENT = "    "  # of a last cell on a line of its own
 
@@ -35,6 +39,16 @@ def cut(text: str, width: int) -> str:
         return text
     left = (width - 3) // 2
     return f"{text[:left]}...{text[len(text) - (width - 3 - left) :]}"
+
+
+def wrapped(line: str, width: int, indent: str) -> list[str]:
+    """The line, continued under `indent` where it is too wide; an empty one stays."""
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+
+
+def room() -> int:
+    """Columns of the terminal that reads us, WIDTH where none does."""
+    return max(NARROWEST, shutil.get_terminal_size((WIDTH, 0)).columns) if sys.stdout.isatty() else WIDTH
 
 
 def printable(text: str) -> str:

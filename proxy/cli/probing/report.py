@@ -9,8 +9,9 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from proxy.cli.probing.plainly import with_place
 from proxy.cli.probing.shown import audience_of, header_and_claims, masked, masked_text
-from proxy.cli.wording import printable
+from proxy.cli.wording import WIDTH, printable, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,8 +37,13 @@ def document(results: Sequence[Result]) -> list[dict[str, object]]:
     ]
 
 
-def lines(results: Sequence[Result], places: Places) -> Iterator[str]:
-    """What is printed for people; an alias's token is told once."""
+def lines(results: Sequence[Result], places: Places, width: int = WIDTH) -> Iterator[str]:
+    """What is printed for people, no line wider than `width`; an alias's token is told once."""
+    for line in _lines(results, places):
+        yield from wrapped(line, width, _UNDER)
+
+
+def _lines(results: Sequence[Result], places: Places) -> Iterator[str]:
     told: str | None = None
     for result in results:
         alias = result.target.alias
@@ -138,7 +144,7 @@ def _explained(subject: str, failure: Failure, places: Places, secrets: Sequence
     said = failure.details
     change = f"Change {said.key}." if said.key else "Nothing to change."
     yield printable(masked_text(f"{subject}: {said.facts}. {change} {end}".rstrip(), secrets))
-    yield printable(masked_text(f"{said.code}{f' at {failure.place}' if failure.place else ''}", secrets))
+    yield printable(with_place(said.code, masked_text(failure.place, secrets)))
     place = places.tell(said.key) if said.key else None
     if place is not None:
         yield f"{place}: {said.key}"

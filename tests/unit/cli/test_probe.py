@@ -178,8 +178,8 @@ async def test_a_wrong_endpoint_is_told_in_a_sentence(run: Run, configure: Confi
     """People read alias, cause and key in one sentence; then code and address; then the key's place."""
     configure()
     tokens.script.append(answer(404, "<html>", content_type="text/html"))
-    sentence, code, place, called = (await run("probe")).stdout.splitlines()[1:]
-    assert sentence == (
+    sentence, more, code, place, called = (await run("probe")).stdout.splitlines()[1:]
+    assert f"{sentence} {more.strip()}" == (
         "  token   FAILED  Alias 'crm': the token endpoint answered 404 text/html. "
         "Change credentials.crm.token_url. Nothing was sent to the API."
     )
@@ -193,7 +193,7 @@ async def test_a_scope_too_small_is_told_in_a_sentence(run: Run, configure: Conf
     configure(credential={"scope": "api"})
     tokens.members["scope"] = "api chatter"
     api.script.append(answer(403, headers=NARROW))
-    told = (await run("probe")).stdout
+    told = " ".join((await run("probe")).stdout.split())
     assert "Route '/crm': asked api; granted api chatter; needed api write. Change credentials.crm.scope." in told
 
 
@@ -228,7 +228,7 @@ async def test_a_jwt_is_shown_decoded(run: Run, configure: Configure, tokens: To
     configure()
     token = jwt({"iss": "https://login.example", "aud": ["crm", "erp"], "exp": 1_900_000_000})
     tokens.members["access_token"] = token
-    shown, told = (await run("probe")).output, await run("probe", "--json")
+    shown, told = " ".join((await run("probe")).output.split()), await run("probe", "--json")
     entry = only(told.stdout)
     assert entry["token"]["claims"] == {"iss": "https://login.example", "aud": ["crm", "erp"], "exp": 1_900_000_000}
     assert entry["token"]["header"] == {"alg": "RS256", "kid": "k1"}
@@ -350,15 +350,33 @@ async def test_two_routes_share_a_token(run: Run, configure: Configure, tokens: 
 
 
 async def test_an_unknown_ca_is_told(run: Run, configure: Configure) -> None:
-    """A certificate of a CA that is not trusted names the key that adds it, and the library's own words."""
+    """A certificate of a CA that is not trusted names the key that adds it, and why, in words for people."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(server)
     async with RawUpstream(ssl=server) as secure:
         configure({"upstream": secure.url})
         told = await run("probe")
     assert told.exit_code == 4
-    assert "Change routes./crm.tls.ca." in told.stdout
-    assert "upstream_tls_error at [SSL: CERTIFICATE_VERIFY_FAILED]" in told.stdout
+    assert "Change routes./crm.tls.ca." in " ".join(told.stdout.split())
+    assert "upstream_tls_error: unable to get local issuer certificate\n" in told.stdout
+
+
+async def test_a_token_endpoint_of_an_unknown_ca(run: Run, configure: Configure) -> None:
+    """The host, the reason and the file to write `egress.ca` into are told, and nothing of the library."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(server)
+    async with RawUpstream(ssl=server) as secure:
+        configure(credential={"token_url": f"{secure.url}/token"})
+        told = " ".join((await run("probe")).stdout.split())
+    assert f"token_tls_error at {secure.url}/token: unable to get local issuer certificate config/proxy.yaml: egress.ca api" in told
+
+
+async def test_lines_are_narrow(run: Run, configure: Configure, tokens: TokenServer) -> None:
+    """No line is over 100 columns where no terminal reads it, however much a token says of itself."""
+    configure()
+    tokens.members["access_token"] = jwt({"iss": "https://login.example/" + "long/" * 40, "roles": ["reader", "writer"] * 20})
+    told = (await run("probe")).stdout.splitlines()
+    assert (max(map(len, told)) <= 100, told[2].startswith("                  header {")) == (True, True)
 
 
 def test_the_command_itself(configure: Configure) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.cli.wording import columns, cut, printable
+from proxy.cli.wording import columns, cut, printable, room, wrapped
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,28 @@ def test_columns(rows: list[tuple[str, ...]], lines: list[str]) -> None:
 def test_cut(text: str, shown: str) -> None:
     """Beginning and end of a long text stay."""
     assert cut(text, 10) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("", [""]),
+        ("  a   b", ["  a   b"]),
+        ("  a   four five six", ["  a   four five", "   > six"]),
+        ("  a   https://a-b.example/long", ["  a   https://a-b", "   > .example/lon", "   > g"]),
+    ],
+)
+def test_wrapped(line: str, lines: list[str]) -> None:
+    """A line that is too wide goes on below, with its beginning as it was."""
+    assert wrapped(line, 17, "   > ") == lines
+
+
+@pytest.mark.parametrize(("terminal", "columns", "told"), [(True, "72", 72), (True, "9", 40), (False, "72", 100)])
+def test_room(monkeypatch: pytest.MonkeyPatch, terminal: bool, columns: str, told: int) -> None:  # noqa: FBT001  # a table's column
+    """The terminal's width where there is one."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    assert room() == told
 
 
 def test_printable() -> None:
