@@ -63,7 +63,8 @@ class Server:
         self._at_once = asyncio.Event()  # and for no waiting
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()  # the watcher, and reloads that a signal asked for
-        self._other_files = asyncio.Event()  # a reload named other files than before
+        self._other_files = asyncio.Event()  # other files than before may have to be watched
+        self._files: tuple[str, ...] = ()
         self._listening = False
         self._draining = False
         self._last_reload: Mapping[str, object] = {"last_reload": "ok", "errors": 0}
@@ -122,11 +123,11 @@ class Server:
                 self._last_reload = {"last_reload": "failed", "errors": len(problems), "at": round(time.time())}
                 self.metrics.reloaded("failed")
                 self.logs.event("error", "config_reload_failed", problems=problems)
+                self._watch_also(exc.files if isinstance(exc, SettingsError) else ())
                 return
             before, self._app = self._app, after
             self.logs.locate_by(Places(settings.files).tell)
-            if before.files != after.files:
-                self._other_files.set()
+            self._watch_also(())
             after.show_in(self.metrics)
             self.metrics.reloaded("ok")
             restart = [key for key in FIXED if getattr(self._started, key) != getattr(settings, key)]
@@ -187,10 +188,18 @@ class Server:
 
     async def _watch(self) -> None:
         """Reload on change; a reload may name other files, which are watched from then on."""
-        while files := self._app.files:
+        self._files = self._app.files
+        while self._files:
             self._other_files.clear()
-            async for _ in changes(files, until=self._other_files):
+            async for _ in changes(self._files, until=self._other_files):
                 await self.reload()
+
+    def _watch_also(self, broken: tuple[str, ...]) -> None:
+        """After a reload: the files of the running configuration, and those of one that is broken, since one of them will mend it."""
+        files = tuple(dict.fromkeys((*self._app.files, *broken)))
+        if files != self._files:
+            self._files = files
+            self._other_files.set()
 
     def _signalled(self, number: signal.Signals) -> None:
         if number == signal.SIGINT:

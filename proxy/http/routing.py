@@ -23,7 +23,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 _BEHIND_PATH = re.compile(rb"[?#]")
 _SEPARATOR = re.compile(rb"/|\\|%2f|%5c", re.IGNORECASE)
 _DOTS = re.compile(rb"(?:\.|%2e){1,2}(?:;.*)?", re.IGNORECASE | re.DOTALL)
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+(?:%25[a-z0-9]+)?")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"  # 1 to 63 bytes (RFC 1035 §2.3.4); `_` is met in real names
+HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f]*:[0-9a-f:.]*(?:%25[a-z0-9]+)?")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,7 +69,7 @@ class UpstreamURL:
             raise ValueError("it has a user part; take it out")
         if "?" in value or "#" in value:
             raise ValueError("it has a query or a fragment; take it out")
-        if not _HOST.fullmatch(parts.hostname):
+        if not HOST.fullmatch(parts.hostname):
             raise ValueError("the URL's host is no name and no address")
         if port == 0:
             raise ValueError("port 0 is not an address")

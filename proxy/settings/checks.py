@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy.addresses import forbidden_address
-from proxy.http.routing import ExpiredWhen, Inject, RouteTLS, UpstreamURL
+from proxy.http.routing import HOST, ExpiredWhen, Inject, RouteTLS, UpstreamURL
 from proxy.settings.listen import is_loopback
 from proxy.settings.problems import Place, join
 
@@ -31,7 +31,7 @@ _NOT_OURS = frozenset({
 _PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,;=:@%-]*")  # RFC 3986 §3.3
 _NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}")  # it stands in labels and header fields
 _DOT_SEGMENT = re.compile(r"(\.|%2e){1,2}", re.IGNORECASE)
-_FORBIDDEN, _SUCCESS = 403, 2  # what says nothing about a token by itself: this status, and all of this class (RFC 9110 §15)
+_FORBIDDEN, _SUCCESS, _FAILURE = 403, 2, 5  # what says nothing about a token by itself: this status, and these classes (RFC 9110 §15)
 _TIMEOUTS = ("connect", "response", "total", "idle")
 
 
@@ -59,9 +59,11 @@ def path_fault(path: str) -> str | None:
 
 
 def not_zero(node: Node, path: tuple[str, str], values: Values) -> Iterator[Fault]:
-    """A time limit of 0 s lets nothing pass."""
+    """A limit of 0 lets nothing pass."""
     if getattr(values.get(path[0]), path[1], None) == 0:
-        yield fault(node.nearest(*path), "0 lets nothing pass; give a longer time")
+        yield fault(
+            node.nearest(*filter(None, path)), f"0 lets nothing pass; give a {'larger size' if path[1] == 'head_limit' else 'longer time'}"
+        )
 
 
 def route_faults(node: Node, values: Values) -> Iterator[Fault]:
@@ -168,7 +170,7 @@ def _expired_when(node: Node, values: Values) -> Iterator[Fault]:
         if not _FIELD_VALUE.fullmatch(value):
             yield fault(at, "no header's value holds a line end, a control character or a letter beyond Latin-1")
     header, body = (node.get("expired_when", name) for name in ("header", "body"))
-    silent = [str(status) for status in dict.fromkeys(rule.status) if status == _FORBIDDEN or status // 100 == _SUCCESS]
+    silent = [str(status) for status in dict.fromkeys(rule.status) if status == _FORBIDDEN or status // 100 in {_SUCCESS, _FAILURE}]
     if silent and not (header and header.entries) and (body is None or body.kind == "nothing"):
         say = "say" if len(silent) > 1 else "says"
         text = f"{_and(silent)} alone {say} nothing about a token; add `header` or `body`"
@@ -185,6 +187,8 @@ def _tls(node: Node, values: Values) -> Iterator[Fault]:
         return
     yield from ca_fault(node.nearest("tls", "ca"), tls.ca)
     yield from _chain(node, tls)
+    if tls.server_name is not None and not HOST.fullmatch(tls.server_name.lower()):
+        yield fault(node.nearest("tls", "server_name"), "no name and no address")
     if tls.cert is not None and tls.key is None:
         yield node.nearest("tls").place, join(node.nearest("tls").key, "key"), "`cert` needs its `key`"
     if tls.key is not None and tls.cert is None:

@@ -42,11 +42,12 @@ class Problem:
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used; `problems` holds all that is wrong, in order of place."""
+    """The configuration cannot be used; `problems` holds all that is wrong, in order of place, `files` what was read for it."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[Problem, ...], files: tuple[str, ...] = ()) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+        self.files = files
 
 
 class Findings:
@@ -71,7 +72,7 @@ class Findings:
     def raise_if_any(self) -> None:
         """Raises SettingsError where a problem was found."""
         if self._problems:
-            raise SettingsError(tuple(sorted(self._problems, key=self._order)))
+            raise SettingsError(tuple(sorted(self._problems, key=self._order)), tuple(self._files))
 
     def _order(self, problem: Problem) -> tuple[int, int, int]:
         place = problem.place or Place("")

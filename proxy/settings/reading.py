@@ -188,6 +188,7 @@ def _top_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
         yield from checks.proxy_fault(egress, file.egress.proxy)
         yield from checks.ca_fault(egress.nearest("ca"), file.egress.ca)
     yield from _listener_faults(top, file)
+    yield from _limit_faults(top, file)
 
 
 def _listener_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
@@ -206,6 +207,14 @@ def _listener_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
         if clash:
             yield checks.fault(node, f"the same address as {clash}")
         heard.append((address, node.key or "the default"))
+
+
+def _limit_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
+    for index, listener in enumerate(file.listeners):
+        items = top.nearest("listeners").items
+        for name in ("head_timeout", "idle_timeout", "head_limit"):
+            if index < len(items):
+                yield from checks.not_zero(items[index], ("", name), {"": listener})
 
 
 def _addresses(top: Node, file: SettingsFile) -> Iterator[tuple[Node, str, str]]:

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from proxy.http.routing import Route
 from proxy.settings import checks, words
@@ -83,11 +86,8 @@ def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraf
 
 def _check_twins(drafts: list[RouteDraft], findings: Findings) -> None:
     prefixes: dict[tuple[str, str], Node] = {}
-    names = {
-        draft.values["prefix"]: draft.node.nearest("prefix")
-        for draft in drafts
-        if "prefix" in draft.values and not draft.values.get("name")
-    }
+    called = _called_by_prefix(draft.values for draft in drafts)
+    names = {_name(draft.values, called): draft.node.nearest("prefix") for draft in drafts if not draft.values.get("name")}
     for draft in drafts:
         prefix, host, name = (draft.values.get(key) for key in ("prefix", "host", "name"))
         if isinstance(prefix, str):
@@ -105,13 +105,16 @@ def _check_first(at: Node, what: str, seen: dict[Any, Node], key: object, findin
 
 def named(drafts: list[RouteDraft]) -> tuple[Route, ...]:
     """The finished routes; one without a name is called by its prefix, with its host where prefixes repeat."""
-    routes = [draft.route for draft in drafts if draft.route is not None]
-    prefixes = Counter(route.prefix for route in routes if not route.name)
-    return tuple(_named(route, several=prefixes[route.prefix] > 1) for route in routes)
+    called = _called_by_prefix(draft.values for draft in drafts)
+    return tuple(msgspec.structs.replace(draft.route, name=_name(draft.values, called)) for draft in drafts if draft.route is not None)
 
 
-def _named(route: Route, *, several: bool) -> Route:
-    if route.name:
-        return route
-    values = {name: getattr(route, name) for name in route.__struct_fields__}
-    return Route(**{**values, "name": f"{route.host or ''}{route.prefix}" if several else route.prefix})
+def _called_by_prefix(routes: Iterable[Mapping[str, object]]) -> Counter[object]:
+    """How many routes without a name have each prefix."""
+    return Counter(values.get("prefix") for values in routes if not values.get("name"))
+
+
+def _name(values: Mapping[str, object], called: Counter[object]) -> str:
+    """The name said, else the prefix, with the host where prefixes repeat."""
+    prefix, host, name = (values.get(key) for key in ("prefix", "host", "name"))
+    return str(name or (f"{host or ''}{prefix}" if called[prefix] > 1 else prefix))

@@ -304,6 +304,27 @@ async def test_other_files_are_watched_after_a_reload(process: Process, monkeypa
     assert watched == [("one.yaml",), ("one.yaml", "two.yaml")]
 
 
+async def test_the_files_of_a_broken_configuration_are_watched_too(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that is mended next may be one that only the broken configuration names."""
+    watched: list[tuple[str, ...]] = []
+
+    async def changes(files: tuple[str, ...], *, until: asyncio.Event) -> AsyncIterator[None]:
+        watched.append(files)
+        await until.wait()
+        return
+        yield
+
+    monkeypatch.setattr(module, "changes", changes)
+    process.change(files=("one.yaml",))
+    async with process.running() as server:
+        await asyncio.sleep(0)
+        process.error = SettingsError((Problem(None, "routes", "broken"),), ("one.yaml", "new.yaml"))
+        await server.reload()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert watched == [("one.yaml",), ("one.yaml", "new.yaml")]
+
+
 async def unix_status(path: Path) -> bytes:
     reader, writer = await asyncio.open_unix_connection(str(path))
     writer.write(request("/a", headers="Connection: close\r\n"))

@@ -73,6 +73,14 @@ BROKEN_TOP = {
         ["proxy.yaml:1:12: listeners: expected a list such as [{address: 127.0.0.1:6750}], got a mapping"],
     ),
     "missing key": ("metrics: {per_route: true}\n", ["proxy.yaml:1:10: metrics.address: this key is missing"]),
+    "a head of nothing": (
+        "listeners: [{head_limit: 0}]\n",
+        ["proxy.yaml:1:26: listeners[0].head_limit: 0 lets nothing pass; give a larger size"],
+    ),
+    "no time for a head": (
+        "listeners: [{head_timeout: 0}]\n",
+        ["proxy.yaml:1:28: listeners[0].head_timeout: 0 lets nothing pass; give a longer time"],
+    ),
     "no listener": (
         "listeners: []\n",
         ["proxy.yaml:1:12: listeners: an empty list hears nobody; leave the key out for 127.0.0.1:6750"],

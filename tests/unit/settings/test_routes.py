@@ -46,6 +46,11 @@ BROKEN_KEYS = {
         ", expired_when: {status: [401, 200]}",
         ["proxy.yaml:3:93: routes[0].expired_when.status: 200 alone says nothing about a token; add `header` or `body`"],
     ),
+    "503 alone": (
+        ", expired_when: {status: [401, 503]}",
+        ["proxy.yaml:3:93: routes[0].expired_when.status: 503 alone says nothing about a token; add `header` or `body`"],
+    ),
+    "a server name that is none": (", tls: {server_name: a..b}", ["proxy.yaml:3:89: routes[0].tls.server_name: no name and no address"]),
     "403 and 2xx": (
         ", expired_when: {status: [403, 401, 200, 204, 403]}",
         ["proxy.yaml:3:93: routes[0].expired_when.status: 403, 200 and 204 alone say nothing about a token; add `header` or `body`"],
@@ -245,6 +250,10 @@ BROKEN_SETS = {
     "name of another's prefix": (
         ROUTE.format("/a", "none, name: /b") + ROUTE.format("/b", "none"),
         ["proxy.yaml:3:73: routes[0].name: duplicate name '/b'; also in proxy.yaml:4"],
+    ),
+    "name of another's prefix and host": (
+        ROUTE.format("/x", "none, host: a") + ROUTE.format("/x", "none, host: b") + ROUTE.format("/z", "none, name: a/x"),
+        ["proxy.yaml:5:73: routes[2].name: duplicate name 'a/x'; also in proxy.yaml:3"],
     ),
     "no mapping": ("  - /a\n", ["proxy.yaml:3:5: routes[0]: expected a mapping of keys, got text"]),
     "a mapping of routes": (
