@@ -117,7 +117,8 @@ async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, f
         ConnectionError: the caller left.
     """
     try:
-        connection = await active.pool.acquire(idempotent=call.method in IDEMPOTENT, fresh=fresh)
+        idempotent = call.method in IDEMPOTENT and call.body.replayable  # else nothing mends what an old connection breaks
+        connection = await active.pool.acquire(idempotent=idempotent, fresh=fresh)
     except ProxyError as exc:
         connects = isinstance(exc, UpstreamConnectTimeoutError | UpstreamUnreachableError | UpstreamDNSError)
         raise AttemptFailedError(exc, "connect" if connects else "other") from exc

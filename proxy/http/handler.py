@@ -16,7 +16,6 @@ from proxy.http.headers import replace_query
 from proxy.http.listener import Answered
 from proxy.http.obtain import Obtain
 from proxy.http.relay import relay
-from proxy.http.retry import IDEMPOTENT
 from proxy.http.routing import split_target, upstream_path
 from proxy.logs import Access
 
@@ -110,15 +109,13 @@ class Handler:
 
     def _body(self, call: Call, active: ActiveRoute) -> RequestBody:
         route = active.route
-        harmless = call.method in IDEMPOTENT or call.idempotency_key or route.retry.methods == "all"
-        replays = active.token is not None and (route.unauthorized == "replay" or (route.unauthorized == "replay_idempotent" and harmless))
-        retries = harmless and route.retry.attempts > 1
+        keep = active.policy.may_send_again(call.method, idempotency_key=call.idempotency_key, has_token=active.token is not None)
         return RequestBody(
             call.incoming.content,
             call.head.framing,
             options=route.replay,
             budget=active.memory,
-            keep=replays or retries,
+            keep=keep,
             idle=route.timeout.idle,
         )
 

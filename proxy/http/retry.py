@@ -21,7 +21,7 @@ MAX_DOUBLINGS = 32  # more is beyond any `max_delay`, and beyond a float in the 
 MAX_CHALLENGE = 8 << 10  # characters of a challenge that are read; reading costs their square
 MAX_TOLD = 200  # characters of a challenge's scope that are told
 
-Failure = Literal["connect", "timeout", "closed", "closed_reused", "other"]
+Failure = Literal["connect", "closed", "closed_reused", "other"]
 Scheme = Literal["none", "bearer", "insufficient_scope", "foreign", "unknown"]
 
 _CHALLENGE = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[^\s=,]|\s*,|\s*$)")
@@ -100,6 +100,13 @@ class RetryPolicy:
 
     route: Route
 
+    def may_send_again(self, method: str, *, idempotency_key: bool, has_token: bool) -> bool:
+        """Whether a refused token or a failure may have such a request sent twice, so that its body is worth keeping."""
+        harmless = self._harmless(method, idempotency_key=idempotency_key)
+        mode = self.route.unauthorized
+        replays = has_token and (mode == "replay" or (mode == "replay_idempotent" and harmless))
+        return replays or (harmless and self._retries)
+
     def decide(self, attempt: Attempt) -> Retry | Relay:
         """What follows from a failed attempt."""
         if attempt.failure is None and attempt.status == 403 and not attempt.expired:  # noqa: PLR2004  # Forbidden: a matter of rights
@@ -113,6 +120,7 @@ class RetryPolicy:
     def _after_refusal(self, attempt: Attempt) -> Retry | Relay:
         """The 401 engine's rules 1 to 5."""
         scheme, mode = attempt.challenge.scheme, self.route.unauthorized
+        harmless = self._harmless(attempt.method, idempotency_key=attempt.idempotency_key)
         if scheme == "insufficient_scope":
             return Relay("insufficient_scope")
         if scheme == "foreign" and self.route.expired_when.challenge != "any":
@@ -123,7 +131,7 @@ class RetryPolicy:
             return Relay("replay_disabled", renew=not attempt.in_cooldown)
         if attempt.in_cooldown and not attempt.newer_token:
             return Relay("refused_cooldown")
-        if mode == "replay_idempotent" and not self._harmless(attempt):
+        if mode == "replay_idempotent" and not harmless:
             return Relay("not_idempotent", renew=True)
         if not attempt.replayable:
             return Relay("body_not_replayable", renew=True)
@@ -136,9 +144,7 @@ class RetryPolicy:
             return RELAY
         if attempt.failure is None and attempt.status not in options.statuses:
             return RELAY
-        if options.attempts == 1 or options.methods == "none":
-            return RELAY
-        if not self._harmless(attempt):
+        if not self.may_send_again(attempt.method, idempotency_key=attempt.idempotency_key, has_token=False):
             return RELAY
         if not attempt.replayable:
             return Relay("body_not_replayable")
@@ -153,8 +159,13 @@ class RetryPolicy:
             return Relay("budget_spent")
         return Retry(attempt.failure or f"status_{attempt.status}", wait)
 
-    def _harmless(self, attempt: Attempt) -> bool:
-        return attempt.method in IDEMPOTENT or attempt.idempotency_key or self.route.retry.methods == "all"
+    @property
+    def _retries(self) -> bool:
+        options = self.route.retry
+        return options.attempts > 1 and options.methods != "none" and (bool(options.statuses) or options.connect_errors)
+
+    def _harmless(self, method: str, *, idempotency_key: bool) -> bool:
+        return method in IDEMPOTENT or idempotency_key or self.route.retry.methods == "all"
 
     def _wait(self, attempt: Attempt) -> float | None:
         """Retry-After where there is one, within its cap; else full jitter over a doubling delay."""

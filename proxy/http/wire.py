@@ -14,13 +14,13 @@ Headers = tuple[Header, ...]
 
 MAX_CHUNK_LINE = 4 << 10  # bytes of a chunk-size line with its extensions
 MAX_TRAILER = 16 << 10  # bytes of a trailer section
-MAX_CHUNK_DIGITS = 15  # hex digits: below 2^60, no overflow anywhere downstream
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _FIELD_LINE = _TOKEN + rb":[\t \x21-\x7e\x80-\xff]*"
 _REQUEST_HEAD = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])(?:\r\n" + _FIELD_LINE + rb")*")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t \x21-\x7e\x80-\xff]*))?")
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?[ \t]*")
+# 15 hex digits: below 2^60, no overflow anywhere downstream
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]*)(?::[0-9]{0,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")

@@ -50,7 +50,6 @@ RETRIED = (
     "connect",
     "closed",
     "closed_reused",
-    "timeout",
     "status_429",
     "status_500",
     "status_502",

@@ -10,6 +10,7 @@ import pytest
 
 from proxy.errors import TokenInvalidScopeError, TokenServerError
 from proxy.http.routing import Inject, PoolOptions, Replay, Retry, Timeout
+from proxy.http.upstream.pool import SURELY_ALIVE
 from proxy.units import Bytes, Seconds
 from tests.clients.raw import request
 from tests.fakes.raw import OK, Exchange, Reply, say
@@ -253,6 +254,33 @@ async def test_a_large_body_is_replayed_byte_for_byte(walk: Walk, raw: bytes) ->
     await walk.quiet()
     assert (answer.status, [seen.body.data == LARGE for seen in walk.upstream.requests]) == (200, [True, True])
     assert walk.active.memory._free == walk.active.route.replay.memory_total
+
+
+@pytest.mark.parametrize(("methods", "kept"), [("idempotent", 5), ("none", 0)], ids=["may be retried", "is never retried"])
+async def test_nothing_is_kept_where_no_replay_is_possible(walk: Walk, methods: Any, kept: int) -> None:
+    """The body's memory is the budget's only where the route may send the request again."""
+    await walk.start(retry=Retry(methods=methods))
+    taken: list[int] = []
+
+    async def look(exchange: Exchange) -> None:
+        taken.append(walk.active.route.replay.memory_total - walk.active.memory._free)
+        await exchange.send(OK)
+
+    walk.upstream.reply = look
+    async with await walk.client() as client:
+        await client.ask(request("/p", method="PUT", body=b"hello"))
+    assert taken == [kept]
+
+
+async def test_a_body_that_is_not_kept_takes_no_connection_that_may_be_stale(walk: Walk) -> None:
+    """What cannot be sent again is treated as what may not be: an idle connection of unknown age is not for it."""
+    await walk.start(retry=Retry(methods="none"))
+    async with await walk.client() as client:
+        await client.ask(GET)
+        (idle,) = walk.active.pool._idle
+        idle.idle_since -= SURELY_ALIVE
+        await client.ask(request("/p", method="PUT", body=b"hello"))
+    assert walk.upstream.connections == 2
 
 
 async def test_a_silent_upstream_is_a_timeout(walk: Walk) -> None:

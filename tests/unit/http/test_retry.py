@@ -147,6 +147,31 @@ def test_a_routes_options(options: dict[str, Any], attempt: Attempt, decision: R
     assert policy(retry=options).decide(attempt) == decision
 
 
+@pytest.mark.parametrize(
+    ("facts", "method", "key", "token", "again"),
+    [
+        ({}, "POST", False, True, True),
+        ({}, "POST", False, False, False),
+        ({}, "POST", True, False, True),
+        ({}, "PUT", False, False, True),
+        ({"unauthorized": "replay_idempotent"}, "POST", False, True, False),
+        ({"unauthorized": "replay_idempotent"}, "POST", True, True, True),
+        ({"unauthorized": "pass"}, "POST", False, True, False),
+        ({"unauthorized": "pass"}, "PUT", False, True, True),
+        ({"unauthorized": "pass", "retry": {"methods": "all"}}, "POST", False, True, True),
+        ({"retry": {"methods": "none"}}, "PUT", True, False, False),
+        ({"retry": {"methods": "none"}}, "PUT", False, True, True),
+        ({"retry": {"attempts": 1}}, "PUT", False, False, False),
+        ({"retry": {"statuses": ()}}, "PUT", False, False, True),
+        ({"retry": {"connect_errors": False}}, "PUT", False, False, True),
+        ({"retry": {"statuses": (), "connect_errors": False}}, "PUT", False, False, False),
+    ],
+)
+def test_what_may_be_sent_again(facts: dict[str, Any], method: str, key: bool, token: bool, again: bool) -> None:  # noqa: FBT001  # columns of the table
+    """By the route's rules and the request's head alone; where it may not, no body is kept."""
+    assert policy(**facts).may_send_again(method, idempotency_key=key, has_token=token) is again
+
+
 @pytest.fixture
 def far_from_greenwich() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
