@@ -106,9 +106,14 @@ def free_port() -> int:
     return port
 
 
-def connector(url: str, *, proxy: str | None = None, connect: float = 5.0, ca: Path | None = None, **facts: Any) -> Connector:
+def connector(url: str | UpstreamURL, *, proxy: str | None = None, connect: float = 5.0, ca: Path | None = None, **facts: Any) -> Connector:
     route = Route(
-        prefix="/", upstream=UpstreamURL.parse(url), credential="none", name="r", timeout=Timeout(connect=Seconds(connect)), **facts
+        prefix="/",
+        upstream=url if isinstance(url, UpstreamURL) else UpstreamURL.parse(url),
+        credential="none",
+        name="r",
+        timeout=Timeout(connect=Seconds(connect)),
+        **facts,
     )
     context = tls_context(route, str(ca) if ca else None)
     return Connector(route, resolver=Resolver(asyncio.get_running_loop().time), context=context, proxy=proxy)
@@ -155,7 +160,7 @@ async def test_nobody_listens() -> None:
 @pytest.mark.parametrize("host", ["no-such-name.invalid", f"{'a' * 70}.test", "a..b"])
 async def test_no_such_name(host: str) -> None:
     """Neither a name that does not exist nor one that cannot is a fault of ours."""
-    error = await failure(connector(f"http://{host}:80"))
+    error = await failure(connector(UpstreamURL("http", host, 80, "")))
     assert (type(error), error.key) == (UpstreamDNSError, "routes.r.upstream")
 
 
