@@ -127,7 +127,10 @@ def _api_lines(result: Result, places: Places) -> Iterator[str]:
     if route is None:
         yield _line("api", "-", "not probed: no route uses this alias")
     elif route.probe.path is None:
-        yield _line("api", "-", f"not probed: set routes.{route.name}.probe.path")
+        key = f"routes.{route.name}.probe.path"
+        yield _line(
+            "api", "-", f"not probed: set {key}" if places.tell(key) else "not probed: a path to call is said in a file alone, probe.path"
+        )
     elif called is None:
         yield _line("api", "-", f"not called: there is no token for route {route.name}")
     else:

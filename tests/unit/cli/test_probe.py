@@ -205,6 +205,7 @@ async def test_flags_are_named_where_there_is_no_file(run: Run, tokens: TokenSer
     )
     assert told.exit_code == 3
     assert "--token-url ($BEARERD_TOKEN_URL): credentials.default.token_url" in told.stdout
+    assert "  api     -       not probed: a path to call is said in a file alone, probe.path\n" in told.stdout
 
 
 async def test_json_has_these_names(run: Run, configure: Configure) -> None:
