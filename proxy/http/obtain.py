@@ -218,7 +218,8 @@ class Obtain:
             needed = read_challenge(outcome.head).scope
             self._tell(told.insufficient_scope(asked=source.asked, granted=granted, needed=needed, alias=source.alias))
         elif reason is not None:
-            self._tell(told.not_replayed(reason, route=self._active.route.name, alias=self._alias, renewed=renewed))
+            status, route = outcome.head.status, self._active.route.name
+            self._tell(told.not_replayed(reason, status=status, route=route, alias=self._alias, renewed=renewed))
         return outcome
 
     def _tell(self, details: Details) -> None:

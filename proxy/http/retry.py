@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from proxy.http.wire import ResponseHead
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})  # RFC 9110 §9.2.2
+FORBIDDEN = 403  # RFC 9110 §15.5.4: a matter of rights
+SERVER_ERROR = 500
 RETRY_COSTS = 5  # fifths of a call
 MAX_DOUBLINGS = 32  # more is beyond any `max_delay`, and beyond a float in the end
 MAX_CHALLENGE = 8 << 10  # characters of a challenge that are read; reading costs their square
@@ -109,10 +111,11 @@ class RetryPolicy:
 
     def decide(self, attempt: Attempt) -> Retry | Relay:
         """What follows from a failed attempt."""
-        if attempt.failure is None and attempt.status == 403 and not attempt.expired:  # noqa: PLR2004  # Forbidden: a matter of rights
-            return Relay("insufficient_scope" if attempt.challenge.scheme == "insufficient_scope" else None)
-        if attempt.expired:
-            return self._after_refusal(attempt) if attempt.has_token else RELAY
+        if attempt.expired and attempt.has_token:
+            return self._after_refusal(attempt)
+        if attempt.failure is None and attempt.status == FORBIDDEN:
+            told = attempt.has_token and attempt.challenge.scheme == "insufficient_scope"
+            return Relay("insufficient_scope") if told else RELAY
         if attempt.failure == "closed_reused" and attempt.replayable and attempt.method in IDEMPOTENT:
             return Retry("stale_connection", free=True)
         return self._after_failure(attempt)
@@ -131,7 +134,7 @@ class RetryPolicy:
             return Relay("replay_disabled", renew=not attempt.in_cooldown)
         if attempt.in_cooldown and not attempt.newer_token:
             return Relay("refused_cooldown")
-        if mode == "replay_idempotent" and not harmless:
+        if (mode == "replay_idempotent" or attempt.status >= SERVER_ERROR) and not harmless:  # behind a 5xx the work may be done
             return Relay("not_idempotent", renew=True)
         if not attempt.replayable:
             return Relay("body_not_replayable", renew=True)

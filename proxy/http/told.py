@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import Details
 from proxy.http.headers import encode_head
+from proxy.http.retry import SERVER_ERROR
 
 if TYPE_CHECKING:
     from proxy.errors import ProxyError
@@ -55,9 +56,11 @@ def retried(*, reason: str, sends: int) -> Details:
     return Details("retried", f"{reason}, sent {sends} times")
 
 
-def not_replayed(reason: str, *, route: str, alias: str | None, renewed: bool) -> Details:
+def not_replayed(reason: str, *, status: int, route: str, alias: str | None, renewed: bool) -> Details:
     """Of an answer that was passed on although it failed."""
     facts, key = REASONS.get(reason, (reason, None))
+    if reason == "not_idempotent" and status >= SERVER_ERROR:
+        key = None  # no `unauthorized` replays it
     if renewed:
         facts += "; a new token is ready"
     return Details(reason, facts, key.format(route=route, alias=alias) if key else None)

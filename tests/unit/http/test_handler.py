@@ -136,6 +136,17 @@ async def test_403_passes_at_once(walk: Walk) -> None:
     assert (answer.status, details(answer), len(walk.upstream.requests), walk.tokens.fetches) == (403, "", 1, 1)
 
 
+@pytest.mark.parametrize("status", [b"401 Unauthorized", b"403 Forbidden"])
+@pytest.mark.parametrize("challenge", [b'Bearer error="insufficient_scope"', b"Basic", b"Bearer"])
+async def test_without_a_credential_nothing_is_told_of_a_refusal(walk: Walk, status: bytes, challenge: bytes) -> None:
+    """Who sent no token has nothing to say about one."""
+    await walk.start()
+    walk.upstream.reply = say(b"HTTP/1.1 %b\r\nWWW-Authenticate: %b\r\nContent-Length: 0\r\n\r\n" % (status, challenge))
+    async with await walk.client() as client:
+        answer = await client.ask(GET)
+    assert (details(answer), walk.told("answer_passed_on")) == ("", [])
+
+
 @pytest.mark.parametrize(
     ("raw", "requests", "status"),
     [(GET, 3, 503), (POST, 1, 503), (request("/p", method="POST", headers="Idempotency-Key: k\r\n", body=b"x"), 3, 503)],

@@ -52,6 +52,14 @@ def policy(**facts: Any) -> RetryPolicy:
         ("replay", replace(REFUSED, challenge=SCOPE, fresh_token=True), Relay("insufficient_scope")),
         ("replay", replace(REFUSED, challenge=Challenge("foreign")), Relay("foreign_challenge")),
         ("replay", replace(REFUSED, has_token=False), Relay()),
+        ("replay", replace(REFUSED, has_token=False, challenge=SCOPE), Relay()),
+        ("replay", replace(REFUSED, has_token=False, challenge=Challenge("foreign")), Relay()),
+        ("replay", replace(REFUSED, has_token=False, status=403, challenge=SCOPE), Relay()),
+        ("replay", replace(REFUSED, has_token=False, status=503), Retry("status_503", 0.2)),
+        ("replay", replace(REFUSED, status=503), REPLAY),
+        ("replay", replace(REFUSED, status=503, method="POST"), Relay("not_idempotent", renew=True)),
+        ("replay", replace(REFUSED, status=503, method="POST", idempotency_key=True), REPLAY),
+        ("replay", replace(REFUSED, status=499, method="POST"), REPLAY),
         ("replay", replace(REFUSED, status=403), REPLAY),
         ("replay", replace(REFUSED, status=200), REPLAY),
         ("replay_idempotent", REFUSED, REPLAY),
@@ -83,6 +91,12 @@ def test_403_is_never_sent_again(method: str, challenge: Challenge, reason: str 
     """It is a matter of rights, even where an operator lists 403 among the statuses (MUSTS 14)."""
     attempt = replace(GET, method=method, status=403, challenge=challenge, fresh_token=fresh, idempotency_key=True)
     assert policy(retry={"statuses": (403,), "methods": "all"}).decide(attempt) == Relay(reason)
+
+
+@pytest.mark.parametrize("challenge", [SCOPE, Challenge("foreign"), Challenge("bearer")])
+def test_without_a_token_a_403_says_nothing(challenge: Challenge) -> None:
+    """A challenge is between the caller and the API then."""
+    assert policy().decide(replace(GET, status=403, challenge=challenge, has_token=False)) == RELAY
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,16 @@ REASONS = [
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_is_told(reason: str, renewed: bool) -> None:  # noqa: FBT001  # a column of the table
     """Code, facts and key; that a new token is ready is said only where one is (rule 5)."""
-    details = told.not_replayed(reason, route="r", alias="crm", renewed=renewed)
+    details = told.not_replayed(reason, status=401, route="r", alias="crm", renewed=renewed)
     assert (details.code, "a new token is ready" in details.facts) == (reason, renewed)
     assert details.facts != reason
     assert details.key is None or details.key.startswith(("routes.r.", "credentials.crm."))
+
+
+@pytest.mark.parametrize(("status", "key"), [(200, "routes.r.unauthorized"), (401, "routes.r.unauthorized"), (503, None)])
+def test_a_method_that_is_not_idempotent(status: int, key: str | None) -> None:
+    """After a 5xx no mode replays it, so no key is named."""
+    assert told.not_replayed("not_idempotent", status=status, route="r", alias="crm", renewed=True).key == key
 
 
 @pytest.mark.parametrize(
