@@ -31,7 +31,7 @@ from proxy.watch import mark
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from proxy.http.routing import Route
     from proxy.logs import EventLog, Logs
@@ -97,6 +97,11 @@ class App:
     def connections(self) -> Iterable[PoolCount]:
         """Every route's upstream connections."""
         return [PoolCount(name, active.pool.idle, active.pool.active) for name, active in self.routes.items()]
+
+    def refusals(self) -> Mapping[str, float]:
+        """Routes for which no token is fetched because of a 401, with the seconds left."""
+        now = time.monotonic()
+        return {name: round(active.refused_until - now, 3) for name, active in self.routes.items() if active.refused_until > now}
 
     def show_in(self, metrics: Metrics) -> None:
         """Let metrics tell of this configuration's routes and aliases, and of no others."""

@@ -83,6 +83,10 @@ class Server:
         """Every alias's token."""
         return self._app.snapshots()
 
+    def refusals(self) -> Mapping[str, float]:
+        """Routes whose API refused a new token, with the seconds left."""
+        return self._app.refusals()
+
     def config_detail(self) -> Mapping[str, object]:
         """How the last load or reload ended."""
         return self._last_reload

@@ -40,7 +40,8 @@ def readiness(view: AdminView, asked: Sequence[str], *, now: float) -> tuple[int
     elif any(aliases[alias].state not in USABLE for alias in asked):
         told = "no_usable_token"
     shown = {alias: described(token, now) for alias, token in aliases.items() if not asked or alias in asked}
-    return 200 if told == "ready" else 503, {"status": told, "config": dict(view.config_detail()), "aliases": shown}
+    facts: dict[str, object] = {"status": told, "config": dict(view.config_detail()), "aliases": shown, "refused": dict(view.refusals())}
+    return 200 if told == "ready" else 503, facts
 
 
 def best_of(tokens: Iterable[AliasSnapshot]) -> Mapping[str, AliasSnapshot]:
@@ -54,9 +55,10 @@ def best_of(tokens: Iterable[AliasSnapshot]) -> Mapping[str, AliasSnapshot]:
 
 
 def described(token: AliasSnapshot, now: float) -> dict[str, object]:
-    """A token's state in JSON: `expires_in` in seconds, negative once it is over."""
+    """A token's state in JSON: `expires_in` in seconds, negative once it is over; `cools_for` until the endpoint is asked again."""
     left = None if token.expires_at is None else round(token.expires_at - now, 3)
-    return {"state": token.state, "expires_in": left, "cause": token.cause, "key": token.key}
+    cooling = None if token.cooling_until is None else round(token.cooling_until - now, 3)
+    return {"state": token.state, "expires_in": left, "cause": token.cause, "key": token.key, "cools_for": cooling}
 
 
 def _rank(token: AliasSnapshot) -> tuple[int, float]:

@@ -26,6 +26,10 @@ class AliasSnapshot(TokenSnapshot, Protocol):
     def key(self) -> str | None:
         """The YAML path that repairs it."""
 
+    @property
+    def cooling_until(self) -> float | None:
+        """Epoch seconds until which the token endpoint is not asked."""
+
 
 class AdminView(Protocol):
     """The running proxy, read at each call."""
@@ -42,6 +46,9 @@ class AdminView(Protocol):
 
     def tokens(self) -> Iterable[AliasSnapshot]:
         """Every configured alias, at least once."""
+
+    def refusals(self) -> Mapping[str, float]:
+        """Routes whose API refused a new token a moment ago, and for how many seconds none is fetched because of it."""
 
     def config_detail(self) -> Mapping[str, object]:
         """How the last load or reload ended, such as {"last_reload": "failed", "errors": 2}; shown as it is."""

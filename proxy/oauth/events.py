@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from proxy.errors import TokenError
     from proxy.oauth.token import TokenState
 
-DiscardReason = Literal["refused", "invalidated", "reload"]
+DiscardReason = Literal["refused"]  # by an API, with a 401
 
 
 class Events(Protocol):

@@ -48,7 +48,6 @@ class Snapshot:
     alias: str
     state: TokenState
     cause: str | None  # the last failure's code, until a fetch succeeds
-    cause_detail: str | None
     key: str | None  # the YAML path that repairs the cause
     cooling_until: float | None
     issued_at: float | None
@@ -142,7 +141,7 @@ class CachedTokenSource:
         return True
 
     def end_cool_down(self) -> None:
-        """The next call asks the endpoint again: after a reload, a probe or a refresh by hand."""
+        """The next call asks the endpoint again, as after a reload."""
         for key, progress in self._progress.items():
             _forget_failure(progress)
             self._tell(key)
@@ -176,7 +175,6 @@ class CachedTokenSource:
             alias=self.alias,
             state=self.state(key, now),
             cause=progress.cause.code if progress.cause else None,
-            cause_detail=progress.cause.detail if progress.cause else None,
             key=progress.cause.key if progress.cause else None,
             cooling_until=epoch + progress.blocked_until if cooling else None,
             issued_at=epoch + token.obtained_at if token else None,

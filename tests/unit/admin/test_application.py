@@ -36,12 +36,13 @@ class Snapshot:
     expires_at: float | None = None
     cause: str | None = None
     key: str | None = None
+    cooling_until: float | None = None
 
 
 TOKENS = (
     Snapshot("crm", "fresh", 900.0, 1060.5),
     Snapshot("erp", "due", 900.0, 1001.0),
-    Snapshot("hr", "cooling_down", cause="token_invalid_client", key="credentials.hr.client_secret"),
+    Snapshot("hr", "cooling_down", cause="token_invalid_client", key="credentials.hr.client_secret", cooling_until=1030.0),
 )
 
 
@@ -66,6 +67,9 @@ class View:
 
     def tokens(self) -> tuple[Snapshot, ...]:
         return TOKENS
+
+    def refusals(self) -> Mapping[str, float]:
+        return {"crm": 12.5}
 
     def config_detail(self) -> Mapping[str, object]:
         return {"last_reload": "failed"}
@@ -110,10 +114,17 @@ async def test_readyz_body(aiohttp_client: AiohttpClient) -> None:
         "status": "ready",
         "config": {"last_reload": "failed"},
         "aliases": {
-            "crm": {"state": "fresh", "expires_in": 60.5, "cause": None, "key": None},
-            "erp": {"state": "due", "expires_in": 1.0, "cause": None, "key": None},
-            "hr": {"state": "cooling_down", "expires_in": None, "cause": "token_invalid_client", "key": "credentials.hr.client_secret"},
+            "crm": {"state": "fresh", "expires_in": 60.5, "cause": None, "key": None, "cools_for": None},
+            "erp": {"state": "due", "expires_in": 1.0, "cause": None, "key": None, "cools_for": None},
+            "hr": {
+                "state": "cooling_down",
+                "expires_in": None,
+                "cause": "token_invalid_client",
+                "key": "credentials.hr.client_secret",
+                "cools_for": 30.0,
+            },
         },
+        "refused": {"crm": 12.5},
     }
 
 

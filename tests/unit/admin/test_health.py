@@ -28,6 +28,7 @@ class Snapshot:
     issued_at: float | None = None
     cause: str | None = None
     key: str | None = None
+    cooling_until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class View:
 
     def tokens(self) -> tuple[Snapshot, ...]:
         return self.found
+
+    def refusals(self) -> Mapping[str, float]:
+        return {"crm": 12.5}
 
     def config_detail(self) -> Mapping[str, object]:
         return {}
@@ -131,4 +135,5 @@ def test_described(expires_at: float | None, left: float | None) -> None:
         "expires_in": left,
         "cause": "token_endpoint_error",
         "key": "credentials.a.token_url",
+        "cools_for": None,
     }

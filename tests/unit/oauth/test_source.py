@@ -512,7 +512,7 @@ async def test_states(house: House) -> None:
 async def test_discarded_token_leaves_an_empty_key(house: House) -> None:
     """After a discard the key is empty, not expired."""
     token = await house.source.token(KEY)
-    house.source.discard(KEY, token, "invalidated")
+    house.source.discard(KEY, token, "refused")
     assert house.state == "empty"
 
 
@@ -527,12 +527,11 @@ async def test_snapshot_of_a_token(house: House) -> None:
 
 
 async def test_snapshot_of_a_cool_down(house: House) -> None:
-    """Cause, its detail and the end of the cool-down are shown."""
+    """Cause and end of the cool-down are shown."""
     house.endpoint.error = TokenInvalidClientError("refused", alias="crm")
     await house.refused()
     shown = house.source.snapshot()
     assert (shown.state, shown.cause, shown.cooling_until) == ("cooling_down", "token_invalid_client", EPOCH + 1030)
-    assert shown.cause_detail == house.endpoint.error.detail
     assert (shown.issued_at, shown.expires_at, shown.scope, shown.lifetime) == (None, None, None, None)
 
 
