@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from proxy.logs import Logs
     from proxy.oauth.token import Token
 
-FORBIDDEN = 403
+BAD_REQUEST, UNAUTHORIZED = 400, 401
+EVENT_STREAM = b"text/event-stream"  # an answer that stays open, and says its events when they happen
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,11 @@ class Obtain:
             self._call.sends += 1
             self._counted += not free
             outcome = await self._send(token, fresh=fresh)
-            if isinstance(outcome, Answer) and not await self._has_failed(outcome):
+            expired = isinstance(outcome, Answer) and await says_expired(outcome, self._active.route.expired_when)
+            if isinstance(outcome, Answer) and not expired and outcome.head.status < BAD_REQUEST:
                 self._healed()
                 return outcome
-            decision = self._active.policy.decide(await self._facts(outcome, token))
+            decision = self._active.policy.decide(self._facts(outcome, token, expired=expired))
             if isinstance(decision, Relay):
                 return await self._pass_on(decision, outcome, token)
             if decision.new_token and token is not None and isinstance(outcome, Answer) and not await self._replace(token):
@@ -106,20 +108,14 @@ class Obtain:
         self._held = answer
         return answer
 
-    async def _has_failed(self, answer: Answer) -> bool:
-        status = answer.head.status
-        expired_when = self._active.route.expired_when
-        return status >= 400 or await says_expired(answer, expired_when)  # noqa: PLR2004  # RFC 9110 §15.5
-
-    async def _facts(self, outcome: Answer | AttemptFailedError, token: Token | None) -> Attempt:
+    def _facts(self, outcome: Answer | AttemptFailedError, token: Token | None, *, expired: bool) -> Attempt:
         call, active, now = self._call, self._active, self._world.clock()
         failure: Failure | None = None
-        status, expired, challenge, waited = 0, False, Challenge("none"), None
+        status, challenge, waited = 0, Challenge("none"), None
         if isinstance(outcome, AttemptFailedError):
             failure = outcome.failure
         else:
             status = outcome.head.status
-            expired = await says_expired(outcome, active.route.expired_when)
             challenge = read_challenge(outcome.head)
             waited = parse_retry_after(outcome.head.values(b"retry-after"), self._world.epoch())
         source = active.token
@@ -187,7 +183,7 @@ class Obtain:
         return None
 
     def _healed(self) -> None:
-        """Say what was done for an answer that is good now."""
+        """Say what was done for an answer that is nobody's failure now."""
         call = self._call
         if call.refused_token is not None:
             age = call.token.obtained_at - call.refused_token.obtained_at if call.token else 0.0
@@ -220,6 +216,8 @@ class Obtain:
         elif reason is not None:
             status, route = outcome.head.status, self._active.route.name
             self._tell(told.not_replayed(reason, status=status, route=route, alias=self._alias, renewed=renewed))
+        else:
+            self._healed()
         return outcome
 
     def _tell(self, details: Details) -> None:
@@ -258,14 +256,18 @@ class Obtain:
 
 
 async def says_expired(answer: Answer, expired_when: ExpiredWhen) -> bool:
-    """Whether the answer says that the token is no longer valid: its status, and the header and body matchers where there are any."""
+    """Whether the answer says that the token is no longer valid: a listed 401, or another listed status and every matcher."""
     if answer.head.status not in expired_when.status:
         return False
+    if answer.head.status == UNAUTHORIZED:  # RFC 9110 §15.5.2: it says so without more words
+        return True
     for name, wanted in expired_when.header.items():
         values = answer.head.values(name.lower().encode("latin-1"))
         if not any(wanted.lower().encode("latin-1") in value.lower() for value in values):
             return False
     if expired_when.body is None:
         return True
+    if any(value.lower().startswith(EVENT_STREAM) for value in answer.head.values(b"content-type")):
+        return False
     start = await answer.connection.peek(expired_when.body.max)
     return expired_when.body.contains.encode() in start

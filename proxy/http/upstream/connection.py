@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 HIGH_WATER = 256 << 10  # bytes kept before reading pauses
 LOW_WATER = 64 << 10
+PEEK_PAUSE = 0.05  # seconds without a new byte after which a body is judged by what is here
+PEEK_TOTAL = 1.0  # seconds that a peek may take in all
 
 
 class BodyCutError(Exception):
@@ -105,18 +107,26 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
         return data
 
-    async def peek(self, size: int) -> bytes:
-        """Up to the first `size` bytes of the body; they are read again by `read`. Fewer where the body ends or is cut."""
+    async def peek(self, size: int, *, pause: float = PEEK_PAUSE, total: float = PEEK_TOTAL) -> bytes:
+        """Up to the first `size` bytes of the body; they are read again by `read`.
+
+        Fewer where the body ends, is cut, brings nothing for `pause` seconds, or takes longer than `total` seconds.
+        """
         start = b""
         try:
-            while len(start) < size and (piece := await self.read()):
-                start += piece
-        except BodyCutError:
-            pass  # the relay meets the cut again
+            async with asyncio.timeout(total):
+                while len(start) < size and (piece := await self._soon(pause)):
+                    start += piece
+        except (BodyCutError, TimeoutError):
+            pass  # the relay meets a cut again, and waits as long as it may
         if start and self._response is not None:
             self._response.pieces.appendleft(start)
             self._kept += len(start)
         return start[:size]
+
+    async def _soon(self, seconds: float) -> bytes:
+        async with asyncio.timeout(seconds):
+            return await self.read()
 
     def has_input(self) -> bool:
         """Whether `read` returns, or fails, without waiting."""

@@ -85,7 +85,7 @@ class Walk:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.unhandled.append(context))
         route = Route(prefix="/", upstream=UpstreamURL.parse(self.upstream.url), name="r", **facts)
-        metrics = Metrics()
+        metrics = self.metrics = Metrics()
         self.logs = Logs(self.lines.append)
         connector = Connector(route, resolver=Resolver(time.monotonic), context=None, proxy=None)
         self.active = ActiveRoute(
@@ -145,6 +145,10 @@ class Walk:
     def access(self) -> list[dict[str, Any]]:
         """The access lines so far; no more are written."""
         return self.told("access")
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A series of the route, as it is shown."""
+        return self.metrics.registry.get_sample_value(name, {"route": "r", **labels}) or 0
 
     def told(self, event: str) -> list[dict[str, Any]]:
         """The lines of this event so far; no more are written."""

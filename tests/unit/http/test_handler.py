@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proxy.errors import TokenInvalidScopeError, TokenServerError
-from proxy.http.routing import Inject, PoolOptions, Replay, Retry, Timeout
+from proxy.http.routing import BodyMatch, ExpiredWhen, Inject, PoolOptions, Replay, Retry, Timeout
 from proxy.http.upstream.pool import SURELY_ALIVE
 from proxy.units import Bytes, Seconds
 from tests.clients.raw import request
@@ -134,6 +134,69 @@ async def test_403_passes_at_once(walk: Walk) -> None:
     async with await walk.client() as client:
         answer = await client.ask(GET)
     assert (answer.status, details(answer), len(walk.upstream.requests), walk.tokens.fetches) == (403, "", 1, 1)
+
+
+EXPIRED = {
+    "header": ExpiredWhen(status=(401, 403), header={"X-Reason": "expired"}),
+    "body": ExpiredWhen(status=(401, 403), body=BodyMatch(contains="expired")),
+}
+
+
+@pytest.mark.parametrize("rule", EXPIRED.values(), ids=EXPIRED)
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (REFUSED, 200),
+        (REFUSED.replace(b"401 Unauthorized", b"403 Forbidden"), 403),
+        (b"HTTP/1.1 403 Forbidden\r\nX-Reason: token expired\r\nContent-Length: 13\r\n\r\ntoken expired", 200),
+    ],
+    ids=["401", "403", "403 that matches"],
+)
+async def test_a_401_needs_no_matcher(walk: Walk, rule: ExpiredWhen, raw: bytes, status: int) -> None:
+    """A listed 401 says by itself that the token is no longer valid; matchers bind the other statuses."""
+    await warm(walk, expired_when=rule)
+    walk.upstream.script.append(say(raw))
+    async with await walk.client() as client:
+        answer = await client.ask(GET)
+    assert (answer.status, walk.tokens.fetches) == (status, 2 if status == 200 else 1)
+
+
+async def still(exchange: Exchange) -> None:
+    await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nfirst")
+    await exchange.gone()
+
+
+async def events(exchange: Exchange) -> None:
+    await exchange.send(b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nContent-Length: 99\r\n\r\ndata: expired")
+    await exchange.gone()
+
+
+@pytest.mark.parametrize(("reply", "start"), [(still, b"first"), (events, b"data: expired")], ids=["stands still", "events"])
+async def test_a_body_matcher_holds_no_stream_back(walk: Walk, reply: Reply, start: bytes) -> None:
+    """What is here passes while the rest is still to come; events are never searched, whatever they say."""
+    await warm(walk, expired_when=ExpiredWhen(status=(200, 401), body=BodyMatch(contains="expired")))
+    walk.upstream.reply = reply
+    async with await walk.client() as client:
+        await client.send(GET)
+        head = await client.head()
+        assert (head.start, await client.part(len(start))) == (b"HTTP/1.1 200 OK", start)
+    assert walk.tokens.fetches == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "said", "code"),
+    [(REFUSED, 1, "token_replaced"), (BUSY, 0, "retried")],
+)
+async def test_a_call_that_was_healed_says_so_whatever_came_then(walk: Walk, first: bytes, said: int, code: str) -> None:
+    """An API's 404 to a call that was sent again is no failure of the replay."""
+    await warm(walk)
+    walk.upstream.script += [say(first), say(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")]
+    async with await walk.client() as client:
+        answer = await client.ask(GET)
+    await walk.quiet()
+    assert (answer.status, details(answer).startswith(f'bearerd; details="{code}; ')) == (404, True)
+    assert ([line["code"] for line in walk.access()], len(walk.told("token_replaced"))) == ([code], said)
+    assert walk.metric("bearerd_unauthorized_total", result="healed") == said
 
 
 @pytest.mark.parametrize("status", [b"401 Unauthorized", b"403 Forbidden"])

@@ -271,6 +271,17 @@ async def test_a_peek_takes_nothing_away(pair: Pair, raw: bytes, end: str, size:
     assert (peeked, await pair.whole()) == ([start, start], rest)
 
 
+@pytest.mark.parametrize("patience", [{"pause": 0.01}, {"total": 0.01}])
+async def test_a_peek_does_not_wait_for_a_body_that_stands_still(pair: Pair, patience: dict[str, float]) -> None:
+    """What is here is judged, and what comes later is read behind it."""
+    pair.connection.begin(b"GET")
+    await pair.answer(LONG % 5 + b"he")
+    await pair.connection.head()
+    peeked = await pair.connection.peek(9, **patience)
+    await pair.answer(b"llo")
+    assert (peeked, await pair.whole()) == (b"he", b"hello")
+
+
 async def test_a_peek_at_a_cut_body_leaves_the_cut(pair: Pair) -> None:
     """The relay meets it again."""
     pair.connection.begin(b"GET")
