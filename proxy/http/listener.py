@@ -136,6 +136,12 @@ class ClientProtocol(RequestHandler):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
         transport.abort()
 
+    def force_close(self) -> None:
+        """The end of a stop: an answer in progress is cut, since an end would make it look whole."""
+        if self.begun:
+            self.cut()
+        super().force_close()
+
     def hold_reading(self, *, hold: bool) -> None:
         """Pause or resume reading because of requests that came before their turn."""
         if hold and not self._buffer_paused:

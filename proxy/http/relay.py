@@ -37,6 +37,8 @@ async def relay(call: Call, answer: Answer) -> bool:
         call.client.begun = True
         whole = await _body(call, answer, start, chunked=chunked)
     except BaseException:
+        if call.client.begun:
+            call.client.cut()  # else an answer that only the connection's end ends would look whole
         await answer.abort()
         raise
     await answer.close()

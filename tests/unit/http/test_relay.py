@@ -154,6 +154,25 @@ async def test_an_answer_that_stands_still_is_cut(walk: Walk) -> None:
     assert walk.access()[0]["code"] == "body_idle"
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+async def test_a_stop_cuts_the_answer_that_it_interrupts(walk: Walk, version: str) -> None:
+    """Who waits for the end of the connection does not take a stop for it (MUSTS 3)."""
+    await walk.start()
+
+    async def stand(exchange: Exchange) -> None:
+        await exchange.send(OPEN)
+        await exchange.gone()
+
+    walk.upstream.reply = stand
+    async with await walk.client() as client:
+        await client.send(request("/x", version=version))
+        await client.head()
+        await client.part(5)
+        await walk.clients.shutdown(0.01)
+        with pytest.raises(ConnectionResetError):
+            await client.rest()
+
+
 EXPECT = "Expect: 100-continue\r\n"
 
 
