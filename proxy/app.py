@@ -19,7 +19,7 @@ from proxy.http.headers import HeaderPolicy
 from proxy.http.obtain import World
 from proxy.http.routing import RouteTable
 from proxy.http.upstream import ConnectionPool, Connector, Resolver
-from proxy.http.upstream.connect import tls_context
+from proxy.http.upstream.connect import egress_of, tls_context
 from proxy.oauth.endpoint import TokenEndpoint
 from proxy.oauth.endpoint import tls_context as token_tls_context
 from proxy.oauth.events import Fanout
@@ -176,10 +176,10 @@ class App:
         )
         if known is not None and same and self._same_files(before, egress.ca, route.tls.ca, route.tls.cert, route.tls.key):
             return known
-        proxy = route.proxy or egress.proxy
-        if proxy is not None and bypasses_proxy(route.upstream.host, egress.no_proxy):
-            proxy = None
-        connector = Connector(route, resolver=self.resolver, context=tls_context(route, egress.ca), proxy=proxy)
+        way_out = egress_of(route, egress.proxy)
+        if way_out is not None and bypasses_proxy(route.upstream.host, egress.no_proxy):
+            way_out = None
+        connector = Connector(route, resolver=self.resolver, context=tls_context(route, egress.ca), egress=way_out)
         return ActiveRoute(
             route=route,
             headers=HeaderPolicy.of(route),

@@ -6,11 +6,11 @@ Every failure becomes an UpstreamError here, once, with the key that repairs it.
 from __future__ import annotations
 
 import asyncio
-import base64
 import socket
 import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
@@ -26,14 +26,22 @@ _OUT_OF_TIME = frozenset({9, 10})  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and
 MAX_PROXY_ANSWER = 16 << 10  # bytes of an egress proxy's answer to CONNECT
 
 
-class Connector:
-    """Connects to the upstream of `route`, through `proxy` (a URL) when there is one."""
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """An HTTP proxy on the way out: `http://host:port`, and the key that says it."""
 
-    def __init__(self, route: Route, *, resolver: Resolver, context: ssl.SSLContext | None, proxy: str | None) -> None:
+    url: str
+    key: str
+
+
+class Connector:
+    """Connects to the upstream of `route`, through `egress` when there is one."""
+
+    def __init__(self, route: Route, *, resolver: Resolver, context: ssl.SSLContext | None, egress: Egress | None) -> None:
         self._route = route
         self._resolver = resolver
         self._context = context
-        self._proxy = urlsplit(proxy) if proxy else None
+        self._egress = egress
         self._key = f"routes.{route.name}"
 
     async def connect(self) -> Connection:
@@ -51,12 +59,18 @@ class Connector:
     async def _open(self) -> Connection:
         loop = asyncio.get_running_loop()
         upstream = self._route.upstream
-        sock = await self._through_proxy() if self._proxy else await self._dial(upstream.host, upstream.port, f"{self._key}.upstream")
+        sock = (
+            await self._through(self._egress) if self._egress else await self._dial(upstream.host, upstream.port, f"{self._key}.upstream")
+        )
         try:
             name = (self._route.tls.server_name or upstream.host) if self._context else None
             _, connection = await loop.create_connection(lambda: Connection(self._key), sock=sock, ssl=self._context, server_hostname=name)
         except (ssl.SSLError, ssl.CertificateError) as exc:
             raise self._tls_error(exc) from exc
+        except ValueError as exc:  # a UnicodeError is one: a name that no certificate can have, such as `a..b`
+            sock.close()
+            key = f"{self._key}.{'tls.server_name' if self._route.tls.server_name else 'upstream'}"
+            raise UpstreamTLSError("the server name is no name", key=key, log_detail=str(exc)) from exc
         except OSError as exc:
             sock.close()
             kind = UpstreamTLSError if self._context else UpstreamUnreachableError
@@ -75,32 +89,26 @@ class Connector:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
-    async def _through_proxy(self) -> socket.socket:
+    async def _through(self, egress: Egress) -> socket.socket:
         """A tunnel by CONNECT (RFC 9110 §9.3.6)."""
-        proxy = self._proxy
-        if proxy is None or proxy.hostname is None:
-            raise UpstreamEgressError("egress.proxy is not a URL", key="egress.proxy")
+        proxy = urlsplit(egress.url)
         try:
-            sock = await self._dial(proxy.hostname, proxy.port or 80, "egress.proxy")
+            sock = await self._dial(proxy.hostname or "", proxy.port or 80, egress.key)
         except UpstreamError as exc:
-            raise UpstreamEgressError("the egress proxy cannot be reached", key="egress.proxy", log_detail=exc.log_detail) from exc
+            raise UpstreamEgressError("the egress proxy cannot be reached", key=egress.key, log_detail=exc.log_detail) from exc
         upstream = self._route.upstream
         host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
         authority = f"{host}:{upstream.port}"
-        lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
-        if proxy.username:
-            pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
-            lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair).decode('ascii')}")
         try:
-            status = await _connect_answer(sock, "\r\n".join([*lines, "", ""]).encode("ascii"))
+            status = await _connect_answer(sock, f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii"))
         except BaseException as exc:
             sock.close()
             if isinstance(exc, OSError | ValueError):
-                raise UpstreamEgressError("the egress proxy did not answer CONNECT", key="egress.proxy") from exc
+                raise UpstreamEgressError("the egress proxy did not answer CONNECT", key=egress.key) from exc
             raise
         if not 200 <= status < 300:  # noqa: PLR2004  # RFC 9110 §15.3
             sock.close()
-            raise UpstreamEgressError(f"the egress proxy answered {status} to CONNECT", key="egress.proxy")
+            raise UpstreamEgressError(f"the egress proxy answered {status} to CONNECT", key=egress.key)
         return sock
 
     def _tls_error(self, exc: Exception) -> UpstreamTLSError:
@@ -114,6 +122,13 @@ class Connector:
         elif "CERTIFICATE_REQUIRED" in str(exc) or "HANDSHAKE_FAILURE" in str(exc):
             facts, key = "the upstream asks for a client certificate", f"{self._key}.tls.cert"
         return UpstreamTLSError(facts, key=key, log_detail=str(exc))
+
+
+def egress_of(route: Route, for_all: str | None) -> Egress | None:
+    """The route's own egress proxy, else the one for all."""
+    if route.proxy is not None:
+        return Egress(route.proxy, f"routes.{route.name}.proxy")
+    return Egress(for_all, "egress.proxy") if for_all is not None else None
 
 
 def tls_context(route: Route, extra_ca: str | None) -> ssl.SSLContext | None:

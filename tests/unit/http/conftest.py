@@ -87,7 +87,7 @@ class Walk:
         route = Route(prefix="/", upstream=UpstreamURL.parse(self.upstream.url), name="r", **facts)
         metrics = self.metrics = Metrics()
         self.logs = Logs(self.lines.append)
-        connector = Connector(route, resolver=Resolver(time.monotonic), context=None, proxy=None)
+        connector = Connector(route, resolver=Resolver(time.monotonic), context=None, egress=None)
         self.active = ActiveRoute(
             route=route,
             headers=HeaderPolicy.of(route),

@@ -24,7 +24,7 @@ from proxy.errors import (
 )
 from proxy.http.routing import Route, RouteTLS, Timeout, UpstreamURL
 from proxy.http.upstream import Connection, Connector, Resolver
-from proxy.http.upstream.connect import tls_context
+from proxy.http.upstream.connect import egress_of, tls_context
 from proxy.units import Seconds
 
 if TYPE_CHECKING:
@@ -106,17 +106,20 @@ def free_port() -> int:
     return port
 
 
-def connector(url: str | UpstreamURL, *, proxy: str | None = None, connect: float = 5.0, ca: Path | None = None, **facts: Any) -> Connector:
+def connector(
+    url: str | UpstreamURL, *, proxy: str | None = None, own: str | None = None, connect: float = 5.0, ca: Path | None = None, **facts: Any
+) -> Connector:
     route = Route(
         prefix="/",
         upstream=url if isinstance(url, UpstreamURL) else UpstreamURL.parse(url),
         credential="none",
         name="r",
         timeout=Timeout(connect=Seconds(connect)),
+        proxy=own,
         **facts,
     )
     context = tls_context(route, str(ca) if ca else None)
-    return Connector(route, resolver=Resolver(asyncio.get_running_loop().time), context=context, proxy=proxy)
+    return Connector(route, resolver=Resolver(asyncio.get_running_loop().time), context=context, egress=egress_of(route, proxy))
 
 
 async def exchange(connection: Connection) -> tuple[int, bytes]:
@@ -212,6 +215,14 @@ def refuse_one(listener: socket.socket, context: ssl.SSLContext) -> None:
                 pass
 
 
+@pytest.mark.parametrize("name", ["a..b", f"{'a' * 70}.test", "."])
+async def test_a_server_name_that_is_none(material: Material, name: str) -> None:
+    """Told as TLS with the key that says it, not as a fault of ours; nothing stays open."""
+    async with server(context=material.server(material.good)) as port:
+        error = await failure(connector(f"https://127.0.0.1:{port}", ca=material.ca_file, tls=RouteTLS(server_name=name)))
+    assert (type(error), error.key) == (UpstreamTLSError, "routes.r.tls.server_name")
+
+
 @pytest.mark.parametrize("newest", [True, False], ids=["TLS 1.3", "TLS 1.2"])
 async def test_a_client_certificate_is_asked_for(material: Material, newest: bool) -> None:  # noqa: FBT001  # a column of the table
     """In TLS 1.3 the refusal comes after the handshake; both name the same key."""
@@ -287,22 +298,17 @@ class Tunnel:
 
 
 @pytest.mark.parametrize(
-    ("user", "url", "asked"),
+    ("url", "asked"),
     [
-        ("", "http://api.test", b"CONNECT api.test:80 HTTP/1.1\r\nHost: api.test:80\r\n\r\n"),
-        ("", "http://[2001:db8::1]:81", b"CONNECT [2001:db8::1]:81 HTTP/1.1\r\nHost: [2001:db8::1]:81\r\n\r\n"),
-        (
-            "me:p%40ss@",
-            "http://api.test",
-            b"CONNECT api.test:80 HTTP/1.1\r\nHost: api.test:80\r\nProxy-Authorization: Basic bWU6cEBzcw==\r\n\r\n",
-        ),
+        ("http://api.test", b"CONNECT api.test:80 HTTP/1.1\r\nHost: api.test:80\r\n\r\n"),
+        ("http://[2001:db8::1]:81", b"CONNECT [2001:db8::1]:81 HTTP/1.1\r\nHost: [2001:db8::1]:81\r\n\r\n"),
     ],
 )
-async def test_a_tunnel(user: str, url: str, asked: bytes) -> None:
-    """The egress proxy resolves the name, and only it is told its password."""
+async def test_a_tunnel(url: str, asked: bytes) -> None:
+    """The egress proxy resolves the name, and is told nothing besides."""
     tunnel = Tunnel()
     async with server(tunnel) as port:
-        answer = await exchange(await connector(url, proxy=f"http://{user}127.0.0.1:{port}").connect())
+        answer = await exchange(await connector(url, proxy=f"http://127.0.0.1:{port}").connect())
     assert (answer, tunnel.asked) == ((200, b"ok"), asked)
 
 
@@ -328,11 +334,20 @@ async def test_tls_within_a_tunnel(material: Material) -> None:
     ],
 )
 async def test_a_tunnel_that_is_refused(reply: bytes, fact: str) -> None:
-    """The key is `egress.proxy`, and its password is told to nobody."""
+    """The key is `egress.proxy`."""
     async with server(Tunnel(reply)) as port:
-        error = await failure(connector("http://api.test", proxy=f"http://me:pass@127.0.0.1:{port}"))
+        error = await failure(connector("http://api.test", proxy=f"http://127.0.0.1:{port}"))
     assert (type(error), error.key, fact in error.facts) == (UpstreamEgressError, "egress.proxy", True)
-    assert "pass" not in f"{error} {error.log_detail}"
+
+
+async def test_a_routes_own_egress_proxy_is_named() -> None:
+    """Whatever fails on it, the key is the route's; the one for all is not concerned."""
+    unreached = await failure(connector("http://api.test", proxy="http://127.0.0.1:1", own=f"http://127.0.0.1:{free_port()}"))
+    async with server(Tunnel(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as port:
+        refused = await failure(connector("http://api.test", proxy="http://127.0.0.1:1", own=f"http://127.0.0.1:{port}"))
+    async with server(Tunnel(b"\r\n\r\n")) as port:
+        unanswered = await failure(connector("http://api.test", proxy="http://127.0.0.1:1", own=f"http://127.0.0.1:{port}"))
+    assert [(type(error), error.key) for error in (unreached, refused, unanswered)] == [(UpstreamEgressError, "routes.r.proxy")] * 3
 
 
 async def test_a_tunnel_that_is_cut() -> None:
