@@ -54,9 +54,13 @@ A message holds facts that a caller may read: no host, no secret, no token. What
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Origin = Literal["config", "proxy", "token_endpoint", "upstream"]
+USUAL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # of those that a route without `methods` takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +168,14 @@ class RouteNotFoundError(RequestRefusedError):
 
 
 class MethodNotAllowedError(RequestRefusedError):
-    """The route does not take this method; TRACE and CONNECT never pass."""
+    """The route does not take this method; TRACE and CONNECT never pass. `allow` is what it takes (RFC 9110 §15.5.6)."""
 
     status, code, title = 405, "method_not_allowed", "The route does not take this method"
     proxy_error = "http_request_denied"
+
+    def __init__(self, facts: str = "", *, key: str | None = None, allow: Sequence[str] = USUAL_METHODS) -> None:
+        super().__init__(facts, key=key)
+        self.allow = tuple(allow)
 
 
 class ExpectationFailedError(RequestRefusedError):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from proxy.errors import MethodNotAllowedError, PathRefusedError, RouteNotFoundError
+from proxy.errors import USUAL_METHODS, MethodNotAllowedError, PathRefusedError, RouteNotFoundError
 from proxy.units import Bytes, FilePath, Seconds
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
 ErrorStatus = Annotated[int, msgspec.Meta(ge=400, le=599)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _BEHIND_PATH = re.compile(rb"[?#]")
+NEVER_TAKEN = frozenset({"TRACE", "CONNECT"})
 _SEPARATOR = re.compile(rb"/|\\|%2f|%5c", re.IGNORECASE)
 _DOTS = re.compile(rb"(?:\.|%2e){1,2}(?:;.*)?", re.IGNORECASE | re.DOTALL)
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"  # 1 to 63 bytes (RFC 1035 §2.3.4); `_` is met in real names
@@ -232,10 +233,16 @@ class RouteTable:
                 continue
             if only_host is not None and only_host != _without_port(host):
                 continue
-            if method in {"TRACE", "CONNECT"} or (route.methods is not None and method not in route.methods):
-                raise MethodNotAllowedError("the route does not take this method")
+            if method in NEVER_TAKEN or (route.methods is not None and method not in route.methods):
+                raise _refusal(route, method)
             return route
         raise RouteNotFoundError("no route takes this host and path")
+
+
+def _refusal(route: Route, method: str) -> MethodNotAllowedError:
+    allow = [taken for taken in route.methods or USUAL_METHODS if taken not in NEVER_TAKEN]
+    key = None if method in NEVER_TAKEN else f"routes.{route.name}.methods"
+    return MethodNotAllowedError("the route does not take this method", key=key, allow=allow)
 
 
 def split_target(target: bytes, host: bytes) -> tuple[bytes, bytes | None]:

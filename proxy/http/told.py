@@ -9,7 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-from proxy.errors import Details
+from proxy.errors import Details, MethodNotAllowedError
 from proxy.http.headers import encode_head
 from proxy.http.retry import SERVER_ERROR
 
@@ -115,6 +115,8 @@ def problem(error: ProxyError, *, request_id: str, minor: int, close: bool, head
         proxy_status(error.detail, error=error.proxy_error),
         (b"X-Request-Id", request_id.encode("ascii")),
     ]
+    if isinstance(error, MethodNotAllowedError):
+        headers.append((b"Allow", ", ".join(error.allow).encode("ascii")))
     if error.retry_after is not None:
         headers.append((b"Retry-After", b"%d" % max(1, math.ceil(error.retry_after))))
     if close:

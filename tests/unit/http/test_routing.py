@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.errors import MethodNotAllowedError, PathRefusedError, RouteNotFoundError
+from proxy.errors import USUAL_METHODS, MethodNotAllowedError, PathRefusedError, RouteNotFoundError
 from proxy.http.routing import Route, RouteTable, UpstreamURL, shown_path, split_target, upstream_path
 
 
@@ -98,10 +98,28 @@ def test_a_route_for_an_ipv6_host(host: bytes) -> None:
     ],
 )
 def test_what_no_route_takes(routes: list[Route], method: str, path: bytes, error: type[Exception]) -> None:
-    """404 where nothing fits, 405 where the method does not; no prefix is told."""
+    """404 where nothing fits, 405 where the method does not; what was not routed is told no prefix."""
     with pytest.raises(error) as raised:
         RouteTable(routes).match(b"a.test", method, path)
-    assert "crm" not in str(raised.value)
+    assert error is MethodNotAllowedError or "crm" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("methods", "method", "key", "allow"),
+    [
+        (("GET", "PROPFIND"), "POST", "routes./.methods", ("GET", "PROPFIND")),
+        (("GET", "TRACE"), "POST", "routes./.methods", ("GET",)),
+        (("GET", "TRACE"), "TRACE", None, ("GET",)),
+        (("TRACE",), "TRACE", None, ()),
+        (None, "TRACE", None, USUAL_METHODS),
+        (None, "CONNECT", None, USUAL_METHODS),
+    ],
+)
+def test_a_refused_method_is_told_the_others(methods: tuple[str, ...] | None, method: str, key: str | None, allow: tuple[str, ...]) -> None:
+    """What the route takes (RFC 9110 §15.5.6), and the key, where one lets the method pass."""
+    with pytest.raises(MethodNotAllowedError) as raised:
+        RouteTable([route("/", methods=methods)]).match(b"a.test", method, b"/")
+    assert (raised.value.key, raised.value.allow) == (key, allow)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PATCH", "PROPFIND"])

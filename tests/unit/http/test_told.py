@@ -9,6 +9,7 @@ import pytest
 from proxy.errors import (
     Details,
     HeadTimeoutError,
+    MethodNotAllowedError,
     ProxyError,
     RequestMalformedError,
     RouteNotFoundError,
@@ -66,6 +67,20 @@ def test_every_status_has_its_phrase(kind: type[ProxyError]) -> None:
 def test_an_answer_says_what_becomes_of_the_connection(minor: int, close: bool, connection: bytes | None) -> None:  # noqa: FBT001  # a column of the table
     """In both versions."""
     assert problem(ERRORS[0], minor=minor, close=close)[1].get(b"Connection") == connection
+
+
+@pytest.mark.parametrize(
+    ("error", "allow"),
+    [
+        (MethodNotAllowedError(allow=("GET", "HEAD")), b"GET, HEAD"),
+        (MethodNotAllowedError(allow=()), b""),
+        (MethodNotAllowedError(), b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        (RouteNotFoundError(), None),
+    ],
+)
+def test_a_refused_method_is_told_what_is_allowed(error: ProxyError, allow: bytes | None) -> None:
+    """A 405 has Allow (RFC 9110 §15.5.6), an empty one where nothing is; no other answer has."""
+    assert problem(error)[1].get(b"Allow") == allow
 
 
 def test_an_answer_to_head_has_no_body() -> None:
