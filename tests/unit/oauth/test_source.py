@@ -402,7 +402,11 @@ async def test_a_dead_endpoint_stays_seen(house: House) -> None:
     house.endpoint.error = TokenServerError(alias="crm")
     await house.refused()
     house.clock.now += 3600
-    assert (house.state, house.source.snapshot().cause, house.source.snapshot().cooling_until) == ("cooling_down", "token_endpoint_error", None)
+    assert (house.state, house.source.snapshot().cause, house.source.snapshot().cooling_until) == (
+        "cooling_down",
+        "token_endpoint_error",
+        None,
+    )
 
 
 async def test_end_cool_down(house: House) -> None:
