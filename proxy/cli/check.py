@@ -14,7 +14,8 @@ import click
 
 from proxy.cli.configuration import config_option, fail, reader, single_route_options
 from proxy.cli.wording import WIDTH, columns
-from proxy.http.routing import UpstreamURL, upstream_path
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import upstream_path
 from proxy.oauth.grants import GRANTS
 from proxy.settings import SettingsError
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy.addresses import forbidden_address
-from proxy.http.routing import HOST, ExpiredWhen, Inject, RouteTLS, UpstreamURL
+from proxy.http.address import HOST, UpstreamURL
+from proxy.http.routing import ExpiredWhen, Inject, RouteTLS
 from proxy.settings.listen import is_loopback
 from proxy.settings.problems import Place, join
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from proxy.http.routing import UpstreamURL
+from proxy.http.address import UpstreamURL
 from proxy.oauth.credential import Credential, CredentialOptions
 from proxy.oauth.grants import GRANTS, Grant
 from proxy.secrets import Secret, SecretUnreadableError

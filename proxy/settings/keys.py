@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
-from proxy.http.routing import Route, UpstreamURL
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import Route
 from proxy.oauth.credential import CredentialOptions
 from proxy.oauth.exchange import Resource, Scope
 from proxy.oauth.grants import GRANTS

@@ -20,6 +20,7 @@ DATA_TABLES = {"proxy.errors"}  # the tree of every answer of our own: length is
 FLOORS = (
     {"proxy", "proxy.http", "proxy.oauth", "proxy.errors", "proxy.units", "proxy.addresses", "proxy.oauth.token"},
     {
+        "proxy.http.address",
         "proxy.http.routing",
         "proxy.http.headers",
         "proxy.http.wire",

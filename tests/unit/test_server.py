@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from proxy import server as module
-from proxy.http.routing import Route, UpstreamURL
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import Route
 from proxy.logs import Logs
 from proxy.oauth.credential import Credential, CredentialOptions
 from proxy.oauth.grants import ClientCredentials
@@ -283,17 +284,23 @@ async def test_a_hangup_reloads(process: Process) -> None:
     assert len(process.events("internal_error")) == 1
 
 
-async def test_other_files_are_watched_after_a_reload(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the new configuration was read from, not what the first one was."""
-    watched: list[tuple[str, ...]] = []
+@pytest.fixture
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The files of each watch, in order; none of them changes."""
+    seen: list[tuple[str, ...]] = []
 
     async def changes(files: tuple[str, ...], *, until: asyncio.Event) -> AsyncIterator[None]:
-        watched.append(files)
+        seen.append(files)
         await until.wait()
         return
         yield
 
     monkeypatch.setattr(module, "changes", changes)
+    return seen
+
+
+async def test_other_files_are_watched_after_a_reload(process: Process, watched: list[tuple[str, ...]]) -> None:
+    """What the new configuration was read from, not what the first one was."""
     process.change(files=("one.yaml",))
     async with process.running() as server:
         await asyncio.sleep(0)
@@ -304,17 +311,8 @@ async def test_other_files_are_watched_after_a_reload(process: Process, monkeypa
     assert watched == [("one.yaml",), ("one.yaml", "two.yaml")]
 
 
-async def test_the_files_of_a_broken_configuration_are_watched_too(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_files_of_a_broken_configuration_are_watched_too(process: Process, watched: list[tuple[str, ...]]) -> None:
     """The file that is mended next may be one that only the broken configuration names."""
-    watched: list[tuple[str, ...]] = []
-
-    async def changes(files: tuple[str, ...], *, until: asyncio.Event) -> AsyncIterator[None]:
-        watched.append(files)
-        await until.wait()
-        return
-        yield
-
-    monkeypatch.setattr(module, "changes", changes)
     process.change(files=("one.yaml",))
     async with process.running() as server:
         await asyncio.sleep(0)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from proxy.http.active import ActiveRoute, RouteToken
+from proxy.http.address import UpstreamURL
 from proxy.http.body import MemoryBudget
 from proxy.http.cutter import Limits
 from proxy.http.handler import Handler
 from proxy.http.headers import HeaderPolicy
 from proxy.http.listener import ClientServer
 from proxy.http.obtain import World
-from proxy.http.routing import Route, RouteTable, UpstreamURL
+from proxy.http.routing import Route, RouteTable
 from proxy.http.upstream import ConnectionPool, Connector, Resolver
 from proxy.logs import Logs
 from proxy.metrics import Metrics

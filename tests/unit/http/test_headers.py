@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.http.address import UpstreamURL
 from proxy.http.headers import Caller, HeaderPolicy, encode_head, for_client, for_upstream, replace_query, rewrite_cookie, rewrite_location
-from proxy.http.routing import Inject, Route, UpstreamURL
+from proxy.http.routing import Inject, Route
 from proxy.http.wire import Framing, check_request_head
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.http.address import UpstreamURL
 from proxy.http.retry import MAX_TOLD, RELAY, Attempt, Challenge, Relay, Retry, RetryBudget, RetryPolicy, parse_retry_after, read_challenge
-from proxy.http.routing import ExpiredWhen, Route, UpstreamURL
+from proxy.http.routing import ExpiredWhen, Route
 from proxy.http.routing import Retry as Options
 from proxy.http.wire import ResponseHead
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import USUAL_METHODS, MethodNotAllowedError, PathRefusedError, RouteNotFoundError
-from proxy.http.routing import Route, RouteTable, UpstreamURL, shown_path, split_target, upstream_path
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import Route, RouteTable, shown_path, split_target, upstream_path
 
 
 def route(prefix: str, upstream: str = "https://api.test", **facts: Any) -> Route:

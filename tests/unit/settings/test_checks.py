@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from proxy.http.routing import UpstreamURL
+from proxy.http.address import UpstreamURL
 from proxy.settings import load
 from proxy.settings.checks import path_fault, url_fault
 

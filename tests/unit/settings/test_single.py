@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.http.routing import Route, UpstreamURL
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import Route
 from proxy.oauth.credential import CredentialOptions
 from proxy.oauth.grants import ClientCredentials
 from proxy.secrets import Secret

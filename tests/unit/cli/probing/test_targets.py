@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from proxy.cli.probing.targets import Target, UnknownNameError, chosen
-from proxy.http.routing import Probe, Route, UpstreamURL
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import Probe, Route
 from proxy.oauth.credential import Credential, CredentialOptions
 from proxy.oauth.grants import ClientCredentials
 from proxy.settings.model import Admin, Egress, Listener, Log, Settings, TokenStoreOptions

@@ -22,7 +22,8 @@ from proxy.errors import (
     UpstreamTLSError,
     UpstreamUnreachableError,
 )
-from proxy.http.routing import Route, RouteTLS, Timeout, UpstreamURL
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import Route, RouteTLS, Timeout
 from proxy.http.upstream import Connection, Connector, Resolver
 from proxy.http.upstream.connect import egress_of, tls_context
 from proxy.units import Seconds

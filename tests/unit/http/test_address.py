@@ -1,4 +1,4 @@
-"""The values of routing: what is a URL of an upstream."""
+"""What is a URL of an upstream, and what is none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.http.routing import UpstreamURL
+from proxy.http.address import UpstreamURL
 
 GOOD = {
     "https://api.example": ("https", "api.example", 443, "", "api.example"),
