@@ -79,8 +79,8 @@ class Answer:
     pool: ConnectionPool
     sender: asyncio.Task[None] | None
 
-    async def close(self) -> bool:
-        """The exchange ends here: relayed whole, or cut; whether the request was sent whole."""
+    async def close(self) -> None:
+        """The exchange ends here: relayed whole, or cut; a request that was not sent whole costs the connection."""
         whole = self.sender is None or (self.sender.done() and not self.sender.cancelled() and self.sender.exception() is None)
         if not whole:
             self.connection.abort()
@@ -88,7 +88,6 @@ class Answer:
             await _stop(self.sender)
         finally:
             self.pool.release(self.connection)
-        return whole
 
     async def abort(self) -> None:
         """Nobody waits for the answer any more."""

@@ -15,7 +15,7 @@ from proxy.http.upstream import BodyCutError
 if TYPE_CHECKING:
     from proxy.http.attempt import Answer
     from proxy.http.call import Call
-    from proxy.http.wire import Framing, Header, Headers, ResponseHead
+    from proxy.http.wire import Header, Headers, ResponseHead
 
 _LOCATIONS = frozenset({b"location", b"content-location"})
 
@@ -33,7 +33,7 @@ async def relay(call: Call, answer: Answer) -> bool:
     framed = chunked or framing.kind in {"none", "length"}
     keep_alive = framed and call.incoming.keep_alive and call.received_whole() and not call.client.closing
     try:
-        start = _head(call, head, framing, chunked=chunked, keep_alive=keep_alive)
+        start = _head(call, head, chunked=chunked, keep_alive=keep_alive)
         call.client.begun = True
         whole = await _body(call, answer, start, chunked=chunked)
     except BaseException:
@@ -45,7 +45,7 @@ async def relay(call: Call, answer: Answer) -> bool:
     return whole and keep_alive
 
 
-def _head(call: Call, head: ResponseHead, framing: Framing, *, chunked: bool, keep_alive: bool) -> bytes:
+def _head(call: Call, head: ResponseHead, *, chunked: bool, keep_alive: bool) -> bytes:
     extra: list[Header] = []
     if call.details is not None:
         extra.append(proxy_status(call.details))
@@ -58,7 +58,7 @@ def _head(call: Call, head: ResponseHead, framing: Framing, *, chunked: bool, ke
     elif not call.head.minor:
         extra.append((b"Connection", b"keep-alive"))
     headers = _rewritten(call, for_client(head.headers, extra))
-    if head.status == 204 or (framing.kind == "none" and head.status < 200):  # noqa: PLR2004  # RFC 9110 §8.6: no Content-Length
+    if head.status == 204:  # noqa: PLR2004  # RFC 9110 §8.6: no Content-Length
         headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
     return encode_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), headers)
 

@@ -39,7 +39,6 @@ class Token:
     due_at: float
     usable_until: float
     scope: tuple[str, ...] | None = None
-    refresh_token: str | None = field(default=None, repr=False)
     authorization: bytes = field(default=b"", repr=False)
 
     @property
