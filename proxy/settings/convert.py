@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 
 from proxy.secrets import Secret
+from proxy.secrets.sources import parse as secret_of
 from proxy.settings import words
 from proxy.settings.problems import Findings, join, shown
 from proxy.settings.source import Node, article
@@ -133,7 +134,7 @@ class Conversion:
 
     def _secret(self, node: Node) -> Any:
         try:
-            secret = Secret.parse(plain(node)).relative_to(Path(node.place.file).parent)
+            secret = secret_of(plain(node)).relative_to(Path(node.place.file).parent)
             secret.read().encode()
         except UnicodeError:
             return self.fail(node, "the secret is not UTF-8 text")

@@ -16,6 +16,7 @@ import msgspec
 from proxy.http.routing import Route
 from proxy.oauth.grants import GRANTS
 from proxy.secrets import Secret
+from proxy.secrets.sources import SCHEMA as SECRET_SCHEMA
 from proxy.settings.convert import fields, takes_none
 from proxy.settings.keys import credential_fields, default, default_words, inner, section
 from proxy.settings.model import SettingsFile
@@ -122,7 +123,7 @@ class _Writer:
 def _word(kind: Any) -> Schema:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Secret:
-        return dict(Secret.SCHEMA)
+        return dict(SECRET_SCHEMA)
     if hasattr(kind, "SCHEMA"):
         return {"anyOf": [{key: value for key, value in kind.SCHEMA.items() if key != "description"}, _VARIABLE]}
     if origin is Literal:

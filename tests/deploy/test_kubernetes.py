@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from proxy.secrets.sources import File
 from proxy.settings import load
 
 MANIFEST = Path(__file__).parents[2] / "deploy" / "kubernetes" / "sidecar.yaml"
@@ -88,7 +89,7 @@ def test_bearerd_starts_from_the_config_map(objects: dict[str, dict[str, Any]], 
     assert settings.metrics is not None
     (port,) = sidecar["ports"]
     assert settings.metrics.address == f"0.0.0.0:{port['containerPort']}"
-    assert str(settings.credentials["orders"].options.client_secret) == f"Secret(file: {tmp_path}/orders_client_secret)"
+    assert settings.credentials["orders"].options.client_secret == File(f"{tmp_path}/orders_client_secret")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ DATA_TABLES = {"proxy.errors"}  # the tree of every answer of our own: length is
 
 # A name with `.*` stands for a package and everything in it.
 FLOORS = (
-    {"proxy", "proxy.http", "proxy.oauth", "proxy.errors", "proxy.units", "proxy.addresses", "proxy.oauth.token"},
+    {"proxy", "proxy.http", "proxy.oauth", "proxy.errors", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.oauth.token"},
     {
         "proxy.http.address",
         "proxy.http.routing",
@@ -40,7 +40,7 @@ FLOORS = (
         "proxy.oauth.events",
     },
     {
-        "proxy.secrets",
+        "proxy.secrets.sources",
         "proxy.oauth.store",
         "proxy.oauth.credential",
         "proxy.callers.*",
@@ -73,7 +73,7 @@ IMPURE_MODULES = frozenset(
     }
 )
 IMPURE_CALLS = frozenset({"open", "print", "input", "now", "utcnow", "today"})  # builtins, and the clock that datetime carries
-OAUTH_MAY_IMPORT = {"proxy.errors", "proxy.units", "proxy.addresses", "proxy.secrets"}
+OAUTH_MAY_IMPORT = {"proxy.errors", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.secrets.sources"}
 
 
 @dataclass(frozen=True)

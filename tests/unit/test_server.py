@@ -18,7 +18,7 @@ from proxy.http.routing import Route
 from proxy.logs import Logs
 from proxy.oauth.credential import Credential, CredentialOptions
 from proxy.oauth.grants import ClientCredentials
-from proxy.secrets import Secret
+from proxy.secrets.sources import Text
 from proxy.server import Server
 from proxy.settings import SettingsError
 from proxy.settings.model import Admin, Egress, Listener, Log, Settings, TokenStoreOptions
@@ -215,7 +215,7 @@ def crm(token_url: str, client_id: str) -> Credential:
     return Credential(
         alias="crm",
         grant=ClientCredentials(token_url=token_url, client_id=client_id),
-        options=CredentialOptions(client_secret=Secret("text", "s3cret")),
+        options=CredentialOptions(client_secret=Text("s3cret")),
     )
 
 

@@ -22,7 +22,7 @@ from proxy.oauth.endpoint import TokenEndpoint, tls_context
 from proxy.oauth.grants import ClientCredentials, Scope
 from proxy.oauth.response import MAX_RESPONSE
 from proxy.oauth.token import TokenKey
-from proxy.secrets import Secret
+from proxy.secrets.sources import Env, File, Text
 from proxy.units import Seconds
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Build(Protocol):
     ) -> TokenEndpoint: ...
 
 
-OPTIONS = CredentialOptions(client_secret=Secret("text", "s3cr3t"))
-QUICK = CredentialOptions(client_secret=Secret("text", "s3cr3t"), token_request=TokenRequestOptions(timeout=Seconds(0.05)))
+OPTIONS = CredentialOptions(client_secret=Text("s3cr3t"))
+QUICK = CredentialOptions(client_secret=Text("s3cr3t"), token_request=TokenRequestOptions(timeout=Seconds(0.05)))
 
 
 @pytest.fixture
@@ -483,7 +483,7 @@ async def test_rotated_secret(server: Server, build: Build, tmp_path: Path) -> N
     """The secret is read for every fetch, and its version changes with it without telling it."""
     file = tmp_path / "secret"
     file.write_text("first\n")
-    options = CredentialOptions(client_secret=Secret("file", str(file)), client_auth="client_secret_post")
+    options = CredentialOptions(client_secret=File(str(file)), client_auth="client_secret_post")
     endpoint = build(f"http://127.0.0.1:{server.port}/", options)
     await endpoint.fetch(KEY)
     before = endpoint.secret_version()
@@ -497,7 +497,7 @@ async def test_rotated_secret(server: Server, build: Build, tmp_path: Path) -> N
 
 async def test_unreadable_secret(server: Server, build: Build, tmp_path: Path) -> None:
     """Without its secret nothing is sent; the place is for the log alone."""
-    options = CredentialOptions(client_secret=Secret("file", str(tmp_path / "none")))
+    options = CredentialOptions(client_secret=File(str(tmp_path / "none")))
     endpoint = build(f"http://127.0.0.1:{server.port}/", options)
     error = await refused(endpoint)
     assert (error.code, error.origin, error.key) == ("secret_unavailable", "config", "credentials.crm.client_secret")
@@ -510,7 +510,7 @@ async def test_unreadable_secret(server: Server, build: Build, tmp_path: Path) -
 async def test_secret_that_is_no_text(server: Server, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable with foreign bytes is the secret's fault, told without showing any of it."""
     monkeypatch.setenv("CRM_SECRET", "abc\udcff")
-    endpoint = build(f"http://127.0.0.1:{server.port}/", CredentialOptions(client_secret=Secret("env", "CRM_SECRET")))
+    endpoint = build(f"http://127.0.0.1:{server.port}/", CredentialOptions(client_secret=Env("CRM_SECRET")))
     error = await refused(endpoint)
     assert error.code == "secret_unavailable"
     assert "udcff" not in error.detail + error.log_detail

@@ -9,6 +9,7 @@ import pytest
 
 from proxy.http.routing import Options
 from proxy.secrets import Secret
+from proxy.secrets.sources import Env
 from proxy.settings.convert import FAILED, Conversion, fields
 from proxy.settings.problems import Findings, SettingsError
 from proxy.settings.source import parse
@@ -66,7 +67,7 @@ GOOD = {
     "size": ("size: 1KiB", Model(size=Bytes(1024))),
     "file": ("file: x/y", Model(file="d/x/y")),
     "absolute file": ("file: /x", Model(file="/x")),
-    "secret": ("secret: {env: CRM_SECRET}", Model(secret=Secret("env", "CRM_SECRET"))),
+    "secret": ("secret: {env: CRM_SECRET}", Model(secret=Env("CRM_SECRET"))),
     "section": ("inner: {must: x}", Model(inner=Inner(must="x"))),
     "list of sections": ("many: [{must: x}, {must: y, wait: 2s}]", Model(many=(Inner(must="x"), Inner(must="y", wait=Seconds(2))))),
     "list": ("words: [a, {env: CRM_SECRET}]", Model(words=("a", "s3cret"))),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy.secrets import Secret
+from proxy.secrets.sources import File
 from proxy.settings import load
 
 Lines = Callable[..., list[str]]
@@ -219,7 +219,7 @@ def test_a_credential_is_taken_apart(write: Write) -> None:
     credential = load([path]).credentials["crm"]
 
     assert credential.grant.scope == ("a", "b")
-    assert credential.options.client_secret == Secret("file", "conf/s/crm")
+    assert credential.options.client_secret == File("conf/s/crm")
 
 
 WARNINGS = {

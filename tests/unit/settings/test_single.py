@@ -11,7 +11,7 @@ from proxy.http.address import UpstreamURL
 from proxy.http.routing import Route
 from proxy.oauth.credential import CredentialOptions
 from proxy.oauth.grants import ClientCredentials
-from proxy.secrets import Secret
+from proxy.secrets.sources import Env, File, Text
 from proxy.settings import SettingsError, load_single
 from proxy.settings.convert import fields
 from proxy.settings.model import Listener
@@ -30,7 +30,7 @@ def test_flags_make_one_route() -> None:
     credential = settings.credentials["default"]
     assert (route.prefix, route.upstream, route.credential) == ("/", UpstreamURL.parse("https://api.example/v1"), "default")
     assert credential.grant.scope == ("a", "b")
-    assert credential.options.client_secret == Secret("text", "hunter2")
+    assert credential.options.client_secret == Text("hunter2")
     assert settings.listeners[0].address == "127.0.0.1:6750"
     assert settings.files == ()
 
@@ -59,7 +59,7 @@ def test_a_secret_in_its_variable_stays_there(monkeypatch: pytest.MonkeyPatch) -
 
     settings = load_single(GOOD)
 
-    assert settings.credentials["default"].options.client_secret == Secret("env", "BEARERD_CLIENT_SECRET")
+    assert settings.credentials["default"].options.client_secret == Env("BEARERD_CLIENT_SECRET")
     assert settings.warnings == ()
 
 
@@ -69,7 +69,7 @@ def test_a_secret_in_a_file_stays_there(write: Write) -> None:
 
     settings = load_single({**GOOD, "client-secret": None, "client-secret-file": "s/one"})
 
-    assert settings.credentials["default"].options.client_secret == Secret("file", "s/one")
+    assert settings.credentials["default"].options.client_secret == File("s/one")
 
 
 BROKEN = {

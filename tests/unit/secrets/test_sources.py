@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from proxy.secrets import MAX_SECRET, Secret, SecretUnreadableError
+from proxy.secrets import SecretUnreadableError
+from proxy.secrets.sources import MAX_SECRET, Env, File, Text, parse
 
 FORMS = {"text": ("hunter2", "text"), "env": ({"env": "NAME"}, "env"), "file": ({"file": "a/b"}, "file")}
 
@@ -14,7 +15,7 @@ FORMS = {"text": ("hunter2", "text"), "env": ({"env": "NAME"}, "env"), "file": (
 @pytest.mark.parametrize(("value", "kind"), FORMS.values(), ids=FORMS)
 def test_a_secret_has_one_of_three_places(value: object, kind: str) -> None:
     """Text, a variable or a file."""
-    assert Secret.parse(value).kind == kind
+    assert parse(value).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -25,22 +26,22 @@ def test_a_secret_has_one_of_three_places(value: object, kind: str) -> None:
 def test_another_form_is_refused_without_its_value(value: object) -> None:
     """What may be a secret is not quoted."""
     with pytest.raises(ValueError, match=r"^(expected text, \{env: NAME\} or \{file: PATH\}|the secret is empty)$"):
-        Secret.parse(value)
+        parse(value)
 
 
 def test_a_secret_never_shows_its_text() -> None:
     """Neither repr nor str has it."""
-    assert "hunter2" not in f"{Secret.parse('hunter2')!r} {Secret.parse('hunter2')}"
+    assert "hunter2" not in f"{parse('hunter2')!r} {parse('hunter2')}"
 
 
 def test_a_place_is_shown() -> None:
     """Where a secret is kept is no secret."""
-    assert repr(Secret.parse({"env": "NAME"})) == "Secret(env: NAME)"
+    assert repr(parse({"env": "NAME"})) == "Env(env='NAME')"
 
 
 def test_a_variable_is_read_when_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rotated secret needs no restart."""
-    secret = Secret.parse({"env": "NAME"})
+    secret = parse({"env": "NAME"})
     monkeypatch.setenv("NAME", "one")
     first = secret.read()
     monkeypatch.setenv("NAME", "two")
@@ -53,14 +54,14 @@ def test_a_file_is_read_without_its_line_end(tmp_path: Path, content: bytes) -> 
     """Editors and `echo` put a line end that is no part of the secret."""
     (tmp_path / "s").write_bytes(content)
 
-    assert Secret.parse({"file": "s"}).relative_to(tmp_path).read() == "hunter2"
+    assert parse({"file": "s"}).relative_to(tmp_path).read() == "hunter2"
 
 
 def test_blanks_belong_to_a_secret(tmp_path: Path) -> None:
     """Only line ends are dropped."""
     (tmp_path / "s").write_bytes(b" hunter2 \n")
 
-    assert Secret("file", str(tmp_path / "s")).read() == " hunter2 "
+    assert File(str(tmp_path / "s")).read() == " hunter2 "
 
 
 FILES = {
@@ -78,7 +79,7 @@ def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, 
     file.write_bytes(content)
 
     with pytest.raises(SecretUnreadableError) as caught:
-        Secret("file", str(file)).read()
+        File(str(file)).read()
 
     assert str(caught.value) == f"secret file {file} {reason}"
 
@@ -86,13 +87,13 @@ def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     """The system's reason is told."""
     with pytest.raises(SecretUnreadableError, match=r"No such file or directory$"):
-        Secret("file", str(tmp_path / "s")).read()
+        File(str(tmp_path / "s")).read()
 
 
 def test_a_file_name_that_cannot_be_one_is_refused() -> None:
     """A zero byte is no part of a path."""
     with pytest.raises(SecretUnreadableError, match=r"cannot be read$"):
-        Secret("file", "a\0b").read()
+        File("a\0b").read()
 
 
 def test_an_unset_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,17 +101,18 @@ def test_an_unset_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NAME", raising=False)
 
     with pytest.raises(SecretUnreadableError, match=r"^environment variable NAME is not set$"):
-        Secret("env", "NAME").read()
+        Env("NAME").read()
 
 
 def test_secrets_are_equal_by_place() -> None:
     """A reload can see whether a credential changed."""
-    assert Secret("env", "A") == Secret("env", "A") != Secret("file", "A")
-    assert len({Secret("env", "A"), Secret("env", "A")}) == 1
-    assert Secret("env", "A") != "A"
+    places: list[object] = [Env("A"), Env("A"), File("A"), "A"]
+
+    assert [place == places[0] for place in places] == [True, True, False, False]
+    assert len({Env("A"), Env("A")}) == 1
 
 
 def test_only_a_file_has_a_path() -> None:
     """The path of a secret in a file, relative to the file that names it."""
-    assert Secret("file", "s").relative_to(Path("/etc")).path == Path("/etc/s")
-    assert Secret("text", "s").relative_to(Path("/etc")).path is None
+    assert File("s").relative_to(Path("/etc")).path == Path("/etc/s")
+    assert Text("s").relative_to(Path("/etc")).path is None
