@@ -16,7 +16,7 @@ from proxy.http.routing import Route
 from proxy.settings import checks, words
 from proxy.settings.convert import FAILED, Conversion, fields
 from proxy.settings.problems import Findings, quoted
-from proxy.settings.source import Entry, Node
+from proxy.settings.source import Node, under
 
 if TYPE_CHECKING:
     from proxy.settings.credentials import CredentialDraft
@@ -54,20 +54,10 @@ def _shared(defaults: Node, conversion: Conversion) -> Node:
 
 
 def _draft(item: Node, defaults: Node | None, conversion: Conversion) -> RouteDraft:
-    node = _under(item, defaults) if defaults is not None and defaults.kind == item.kind == "mapping" else item
+    node = under(item, defaults) if defaults is not None and defaults.kind == item.kind == "mapping" else item
     values = conversion.keys(node, fields(Route)) or {}
     route = conversion.made(Route, values)
     return RouteDraft(node, values, None if route is FAILED else route)
-
-
-def _under(node: Node, defaults: Node) -> Node:
-    """The mapping `node` with `defaults` wherever it says nothing, at every depth."""
-    entries = dict(defaults.entries)
-    for name, entry in node.entries.items():
-        below = entries.get(name)
-        both = below is not None and below.node.kind == entry.node.kind == "mapping"
-        entries[name] = Entry(entry.place, _under(entry.node, below.node)) if both and below is not None else entry
-    return replace(node, entries=entries)
 
 
 def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraft] | None, findings: Findings) -> None:

@@ -257,6 +257,16 @@ def _scalar_value(kind: Kind, word: str) -> object:
             return word
 
 
+def under(node: Node, defaults: Node) -> Node:
+    """The mapping `node` with `defaults` wherever it says nothing, at every depth."""
+    entries = dict(defaults.entries)
+    for name, entry in node.entries.items():
+        below = entries.get(name)
+        both = below is not None and below.node.kind == entry.node.kind == "mapping"
+        entries[name] = Entry(entry.place, under(entry.node, below.node)) if both and below is not None else entry
+    return replace(node, entries=entries)
+
+
 def article(kind: str) -> str:
     """`kind` with its article, as a message says it."""
     return kind if kind in {"nothing", "text"} else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
