@@ -32,6 +32,7 @@ FLOORS = (
         "proxy.oauth.grants",
         "proxy.oauth.client_auth.*",
         "proxy.oauth.template",
+        "proxy.oauth.tree",
         "proxy.oauth.vocabulary",
         "proxy.oauth.response",
         "proxy.oauth.lifetime",
