@@ -10,6 +10,7 @@ RUN python -m venv /build \
  && /build/bin/pip --python /opt/bearerd/bin/python install --no-cache-dir --require-hashes -r requirements-image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY proxy proxy
+COPY config/providers config/providers
 RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /dist . \
  && /build/bin/pip --python /opt/bearerd/bin/python install --no-cache-dir --no-deps /dist/*.whl
 

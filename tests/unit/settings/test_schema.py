@@ -25,8 +25,9 @@ Write = Callable[[str, str | bytes], Path]
 
 TEXT = DOCS.read_text(encoding="utf-8")
 KEYS = {key.path: (key.type, key.default) for key in every_key()}
-EXAMPLES = sorted(path for path in (ROOT / "config").rglob("*.yaml") if path.name != "security-material.yaml")
-ALL_FILES = sorted((ROOT / "config").rglob("*.yaml"))
+PRESETS = ROOT / "config" / "providers"  # no examples
+ALL_FILES = sorted(path for path in (ROOT / "config").rglob("*.yaml") if path.parent != PRESETS)
+EXAMPLES = [path for path in ALL_FILES if path.name != "security-material.yaml"]
 VARIABLES = (
     "CRM_CLIENT_SECRET",
     "CLIENT_ID",
