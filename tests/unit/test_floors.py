@@ -33,6 +33,7 @@ FLOORS = (
         "proxy.oauth.client_auth.*",
         "proxy.oauth.template",
         "proxy.oauth.tree",
+        "proxy.oauth.xml",
         "proxy.oauth.vocabulary",
         "proxy.oauth.response",
         "proxy.oauth.lifetime",

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from proxy.oauth.template import Template
 from proxy.oauth.tree import MAX_DEPTH, Tree
-from proxy.secrets import Secret
 from proxy.secrets.sources import parse as secret
 
 KNOWN = {"username": "u", "password": "p", "values.a": "A"}
