@@ -5,12 +5,12 @@ The claims come from `proxy.oauth.assertions`; nothing here knows what they are 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
 from typing import TYPE_CHECKING
 
+from proxy.oauth.signing.encoding import base64url
 from proxy.oauth.signing.keys import private_key
 
 if TYPE_CHECKING:
@@ -66,11 +66,6 @@ def sign_hs(secret: str, *, claims: Mapping[str, object], alg: SecretAlg = "HS25
         raise ValueError(f"alg {alg} does not sign with a client_secret; change assertion.alg to {', '.join(_HMAC)}")
     body = _body(header or {}, alg, claims)
     return f"{body}.{base64url(hmac.digest(secret.encode(), body.encode(), _HMAC[alg]))}"
-
-
-def base64url(value: bytes) -> str:
-    """`value` without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 def _body(header: Mapping[str, object], alg: str, claims: Mapping[str, object]) -> str:

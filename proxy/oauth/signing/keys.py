@@ -153,13 +153,13 @@ def _from_jwk(said: Mapping[str, Any]) -> object:
     from joserfc.errors import JoseError
     from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-    families: dict[object, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
-    family = families.get(said.get("kty"))
+    families: dict[str | None, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
+    family = families.get(_text(said.get("kty")))
     if family is None:
         raise ValueError(f"the JWK's kty names no key that signs with a private half; {_KINDS}")
     if "d" not in said:
         raise ValueError("a public key stands where a private key belongs: the JWK has no d")
-    if said.get("use") not in {None, "sig"}:
+    if said.get("use", "sig") != "sig":
         raise ValueError("the JWK's use is not sig: the key is not meant to sign")
     native: object = None
     with suppress(JoseError, UnsupportedAlgorithm, ValueError, KeyError, TypeError):

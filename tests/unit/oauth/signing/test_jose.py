@@ -13,8 +13,6 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from hypothesis import given
-from hypothesis import strategies as st
 from joserfc import jwk, jws, jwt
 
 from proxy.oauth.assertions import KEY_ALGS, SecretAlg
@@ -149,11 +147,3 @@ def test_sign_hs_refuses(secret: str, alg: SecretAlg) -> None:
     """An empty secret and a key's algorithm make no MAC."""
     with pytest.raises(ValueError, match="client_secret"):
         jose.sign_hs(secret, alg=alg, claims={})
-
-
-@given(st.binary())
-def test_base64url(value: bytes) -> None:
-    """Whatever the bytes, the text has no padding and none of `+/`, and decodes to them."""
-    text = jose.base64url(value)
-    assert not set(text) & set("+/=")
-    assert unpadded(text) == value
