@@ -30,11 +30,12 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """One HTTP response of a token endpoint; header names are lower case."""
+    """One HTTP response of a token endpoint; header names are lower case, `cookies` are the values of its Set-Cookie lines."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    cookies: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Scope(tuple[str, ...]):

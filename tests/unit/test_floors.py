@@ -34,6 +34,7 @@ FLOORS = (
         "proxy.oauth.template",
         "proxy.oauth.tree",
         "proxy.oauth.xml",
+        "proxy.oauth.answer",
         "proxy.oauth.vocabulary",
         "proxy.oauth.response",
         "proxy.oauth.lifetime",
