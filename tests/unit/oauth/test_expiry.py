@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import math
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.oauth.expiry import RETRY_AFTER_CAP, lifetime_of, retry_after
+from proxy.oauth.expiry import RETRY_AFTER_CAP, expiry, lifetime_of, retry_after
 from proxy.oauth.lifetime import LONGEST
 
 EPOCH = 1_800_000_000.0
@@ -131,3 +132,83 @@ def test_retry_after_never_raises(value: str) -> None:
     """Any text gives a bounded wait or none."""
     wait = retry_after(value, EPOCH)
     assert wait is None or 0 <= wait <= RETRY_AFTER_CAP
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "unit", "lifetime"),
+    [
+        (3_600_000, "ms", 3600),
+        ("3600000", "ms", 3600),
+        (86_400_000, "ms", 86_400),
+        (10**30, "ms", LONGEST),
+        (60, "min", 3600),
+        (1.5, "min", 90),
+        (10**30, "min", LONGEST),
+        (-1, "min", -60),
+        (None, "min", 300),
+    ],
+)
+def test_units(expires_in: object, unit: Literal["ms", "min"], lifetime: float) -> None:
+    """`expires_in` is taken in the unit that the user names; what stands in for it is in seconds."""
+    assert lifetime_of(expires_in, "opaque", epoch=EPOCH, when_missing=300, unit=unit) == lifetime
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        EPOCH + 60,
+        int(EPOCH) + 60,
+        "1800000060",
+        " 1800000060.0 ",
+        (int(EPOCH) + 60) * 1000,
+        "1800000060000",
+        "2027-01-15T08:01:00Z",
+        "2027-01-15t08:01:00z",
+        "2027-01-15T08:01:00",
+        "2027-01-15 08:01:00",
+        "2027-01-15 08:01:00 UTC",
+        "2027-01-15 09:01:00 +0100",
+        "2027-01-15T09:01:00+01:00",
+        "2027-01-15T08:01:00.000Z",
+        "2027-01-15T08:01:00.0000000Z",
+        "20270115T080100Z",
+        "Fri, 15 Jan 2027 08:01:00 GMT",
+        "Fri, 15 Jan 2027 09:01:00 +0100",
+        "/Date(1800000060000)/",
+        "/Date(1800000060000+0100)/",
+    ],
+)
+def test_expires_at(value: object) -> None:
+    """A moment is read in every form in which servers write it; without a zone it is UTC."""
+    assert expiry(value, EPOCH) == pytest.approx(60, abs=1e-3)
+
+
+def test_expired() -> None:
+    """What has ended has less than nothing to live."""
+    assert expiry("2027-01-15T07:59:00Z", EPOCH) == -60
+
+
+@pytest.mark.parametrize("value", ["9999-12-31T23:59:59Z", 9_999_999_999_999, "2099-01-01"])
+def test_a_far_end(value: object) -> None:
+    """An end beyond a year is a year away."""
+    assert expiry(value, EPOCH) == LONGEST
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(None, True, 0, -1, math.nan, math.inf, 1e13, 10**400, [1800000060], {}),
+        *("", "never", "0", "0001-01-01T00:00:00", "20270115080100", "01/15/2027 8:01:00 AM", "2027-13-01T00:00:00Z", "9" * 5000),
+        *("Fri, 99 Jan 2027 08:01:00 GMT", "/Date(x)/", "2027-01-15T08:01:00+99:99"),
+    ],
+)
+def test_no_end(value: object) -> None:
+    """What is no moment is as good as missing."""
+    assert expiry(value, EPOCH) is None
+
+
+@given(st.text() | st.integers() | st.floats() | st.none() | st.dates().map(str) | st.datetimes().map(str))
+def test_any_end(value: object) -> None:
+    """Whatever a server says, it is a finite number of seconds up to a year, or nothing."""
+    left = expiry(value, EPOCH)
+    assert left is None or -math.inf < left <= LONGEST
