@@ -22,6 +22,7 @@ ProxyError
 │   ├── TokenDNSError              502 token_dns_error
 │   ├── TokenEgressError           502 token_egress_error
 │   ├── TokenAddressRefusedError   502 token_address_refused
+│   ├── TokenIssuerMismatchError   502 token_issuer_mismatch
 │   ├── TokenRefusedError          502 token_request_refused: a 4xx, or a declared error
 │   │   ├── TokenInvalidClientError       502 token_invalid_client
 │   │   ├── TokenInvalidScopeError        502 token_invalid_scope
@@ -304,6 +305,14 @@ class TokenAddressRefusedError(TokenError):
 
     code, title = "token_address_refused", "The token endpoint's address is refused"
     proxy_error = "destination_ip_prohibited"
+
+
+class TokenIssuerMismatchError(TokenError):
+    """The metadata that an issuer publishes is another issuer's (RFC 8414 §3.3)."""
+
+    code, title = "token_issuer_mismatch", "The metadata is another issuer's"
+    proxy_error = "http_protocol_error"
+    field = "issuer"
 
 
 class TokenRefusedError(TokenError):

@@ -29,6 +29,7 @@ FLOORS = (
         "proxy.http.response",
         "proxy.oauth.assertions",
         "proxy.oauth.exchange",
+        "proxy.oauth.discovery",
         "proxy.oauth.grants",
         "proxy.oauth.client_auth.*",
         "proxy.oauth.template",
