@@ -212,3 +212,8 @@ def test_every_member_has_a_path(value: object) -> None:
 def leaves(value: object) -> list[str]:
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [path for name, item in items for path in ([f"{name}.{rest}" for rest in leaves(item)] or [str(name)])]
+
+
+def test_a_path_as_text() -> None:
+    """A path is written as the user wrote it."""
+    assert str(Path.parse("data.0.token")) == "data.0.token"
