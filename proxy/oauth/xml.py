@@ -29,7 +29,7 @@ def encoded(tree: object) -> bytes:
             ((name, value),) = root.items()
         case _:
             raise ValueError("an XML body is a mapping with one name, its root element")
-    if isinstance(value, list) or name in {TEXT, "@"}:
+    if isinstance(value, list | tuple) or name in {TEXT, "@"}:
         raise ValueError("an XML body has one root element")
     return "".join(("<?xml version='1.0' encoding='UTF-8'?>", *_element(name, value, MAX_DEPTH))).encode()
 
@@ -59,8 +59,8 @@ def _element(name: object, value: object, depth: int) -> Iterator[str]:
     if not depth:
         raise ValueError(f"XML elements stand in one another more than {MAX_DEPTH} deep")
     tag = _checked(name)
-    if isinstance(value, list):
-        if any(isinstance(item, list) for item in value):
+    if isinstance(value, list | tuple):
+        if any(isinstance(item, list | tuple) for item in value):
             raise ValueError("a list in a list has no form in XML")
         for item in value:
             yield from _element(name, item, depth)

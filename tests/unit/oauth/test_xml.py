@@ -35,6 +35,7 @@ ELEMENTS = st.recursive(LEAVES, members, max_leaves=8)
         ({"a": {"b": 1, "c": 1.5, "d": True}}, b"<a><b>1</b><c>1.5</c><d>true</d></a>"),
         ({"a": {"b": ["x", {"@i": 2}]}}, b'<a><b>x</b><b i="2"></b></a>'),
         ({"a": {"b": []}}, b"<a></a>"),
+        ({"a": {"b": ("x", "y")}}, b"<a><b>x</b><b>y</b></a>"),
         ({"a": {"@n": '<"&\n', "#text": "<&>\r"}}, b'<a n="&lt;&quot;&amp;&#10;">&lt;&amp;&gt;&#13;</a>'),
         ({"s:E": {"@xmlns:s": "urn:x", "s:B": "é"}}, '<s:E xmlns:s="urn:x"><s:B>é</s:B></s:E>'.encode()),
     ],
