@@ -15,11 +15,13 @@ import pytest_asyncio
 
 from tests.clients.raw import RawClient
 from tests.fakes.api import EchoAPI
+from tests.fakes.bound_api import BoundAPI
 from tests.fakes.raw import RawUpstream
 from tests.fakes.relay import Relay
 from tests.fakes.token_server import TokenServer
 from tests.integration.applications import Caller
 from tests.integration.authorization import AuthorizationServer, Client
+from tests.integration.glewlwyd import Glewlwyd, missing
 from tests.integration.running import Bearerd, write_config
 
 if TYPE_CHECKING:
@@ -53,6 +55,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def authorization_server() -> Iterator[AuthorizationServer]:
     """oidc-provider; tests register clients of their own."""
     with AuthorizationServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def glewlwyd() -> Iterator[Glewlwyd]:
+    """Another authorization server, by other people in another language."""
+    if reason := missing():
+        pytest.skip(reason)
+    with Glewlwyd() as server:
         yield server
 
 
@@ -101,6 +112,13 @@ def wire(_shared_wire: Wire) -> Wire:
 async def echo_api(authorization_server: AuthorizationServer) -> AsyncIterator[EchoAPI]:
     """An API that has each token checked by the authorization server."""
     async with EchoAPI(authorization_server) as api:
+        yield api
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bound_api(authorization_server: AuthorizationServer) -> AsyncIterator[BoundAPI]:
+    """An API that wants a DPoP proof with its own nonce for every token that is bound to a key."""
+    async with BoundAPI(authorization_server) as api:
         yield api
 
 
