@@ -16,7 +16,6 @@ from proxy.oauth.signing.keys import private_key
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.oauth.assertions import SecretAlg
     from proxy.oauth.signing.keys import PrivateKey
 
 _HMAC = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
@@ -52,20 +51,21 @@ def sign_with(key: PrivateKey, *, claims: Mapping[str, object], alg: str | None 
     return f"{body}.{base64url(algorithm.sign(body.encode(), key.jwk))}"
 
 
-def sign_hs(secret: str, *, claims: Mapping[str, object], alg: SecretAlg = "HS256", header: Mapping[str, object] | None = None) -> str:
+def sign_hs(secret: str, *, claims: Mapping[str, object], alg: str | None = None, header: Mapping[str, object] | None = None) -> str:
     """A JWT whose MAC is made with `secret`'s UTF-8 bytes (OpenID Connect Core §9, client_secret_jwt).
 
-    A secret shorter than the hash (RFC 7518 §3.2) is taken as it is: the vendor chose it.
+    Without an `alg` it is HS256. A secret shorter than the hash (RFC 7518 §3.2) is taken as it is: the vendor chose it.
 
     Raises:
         ValueError: the secret is empty, or `alg` none of HS256, HS384, HS512, or a claim is no JSON.
     """
     if not secret:
         raise ValueError("an empty client_secret signs nothing")
-    if alg not in _HMAC:
-        raise ValueError(f"alg {alg} does not sign with a client_secret; change assertion.alg to {', '.join(_HMAC)}")
-    body = _body(header or {}, alg, claims)
-    return f"{body}.{base64url(hmac.digest(secret.encode(), body.encode(), _HMAC[alg]))}"
+    name = alg or "HS256"
+    if name not in _HMAC:
+        raise ValueError(f"alg {name} does not sign with a client_secret; change assertion.alg to {', '.join(_HMAC)}")
+    body = _body(header or {}, name, claims)
+    return f"{body}.{base64url(hmac.digest(secret.encode(), body.encode(), _HMAC[name]))}"
 
 
 def _body(header: Mapping[str, object], alg: str, claims: Mapping[str, object]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
@@ -36,13 +36,16 @@ def pems(natives: Natives) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def certificate(natives: Natives) -> str:
     """A self-signed certificate over the RSA key."""
-    native = natives["RSA"]
-    assert isinstance(native, rsa.RSAPrivateKey)
+    return certificate_over(natives["RSA"])
+
+
+def certificate_over(native: PrivateKeyTypes) -> str:
+    assert isinstance(native, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bearerd test")])
     made = (
         x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=native.public_key(), serial_number=7)
         .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=36500))
+        .not_valid_after(datetime(2126, 1, 1, tzinfo=UTC))
         .sign(native, hashes.SHA256())
     )
     return made.public_bytes(serialization.Encoding.PEM).decode()
