@@ -125,7 +125,8 @@ def _from_pem(text: str, password: str | None) -> object:
     except (ValueError, UnsupportedAlgorithm):
         protected = "ENCRYPTED" in block[0]
     if protected:
-        raise ValueError("the private key is encrypted and its password does not open it; give it decrypted (openssl pkey -in KEY)")
+        unopened = "" if password is None else " and the password does not open it"
+        raise ValueError(f"the private key is encrypted{unopened}; give it decrypted (openssl pkey -in KEY)")
     raise ValueError("the private key is damaged, or in a form that is not known; give PEM (PKCS#8, PKCS#1, SEC1) or a JWK")
 
 
