@@ -196,7 +196,7 @@ SAP_XSUAA = Vendor(
         Endpoint(
             "/oauth/token",
             (
-                basic("sb-bookshop!t1234", SECRET, refused(401, "unauthorized", "Bad credentials")),
+                posted("sb-bookshop!t1234", SECRET, refused(401, "unauthorized", "Bad credentials")),
                 there("grant_type", refused(400, "invalid_request", "Missing grant type")),
                 says("grant_type", GRANT, refused(400, "unsupported_grant_type", "Unsupported grant type: x")),
                 absent("scope", refused(400, "invalid_scope", "[x] is invalid. Please use a valid scope name in the request")),
@@ -218,9 +218,8 @@ SAP_IAS = Vendor(
             "/oauth2/token",
             (
                 says("grant_type", GRANT, refused(400, "unsupported_grant_type", "Grant type is not supported")),
-                posted(
+                _decoded_basic(
                     "3f0a4c1e-7a2e-4a4b-9a39-0e5cbd1c2f6d",
-                    SECRET,
                     refused(401, "invalid_client", "Authentication failed: invalid client credentials"),
                 ),
                 says(
