@@ -20,6 +20,7 @@ from proxy.settings import SettingsError, load
 from proxy.settings.keys import every_key
 from proxy.settings.schema import DOCS, FOLDER, ROOT, main, meanings, schemas
 from proxy.settings.single import FLAGS, variable
+from tests.fakes.vendors import keys
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -36,6 +37,10 @@ VARIABLES = (
     "SALESFORCE_SECRET",
     "ENTRA_CLIENT_ID",
     "ENTRA_SECRET",
+    "STRIPE_KEY",
+    "REFRESH_TOKEN",
+    "B1_PASSWORD",
+    "TABLEAU_SECRET",
 )
 
 
@@ -95,7 +100,9 @@ def test_an_example_is_valid_by_the_schema_it_names(file: Path) -> None:
 def test_an_example_loads_without_a_warning(file: Path, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every example works as it stands, given its variables and secret files."""
     monkeypatch.setattr("os.environ", {**dict.fromkeys(VARIABLES, "x"), "ENTRA_TOKEN_URL": "https://login.example/token"})
-    write("secrets/erp_client_secret", "x").chmod(0o600)
+    contents = {".pem": keys.private_key(), ".crt": keys.certificate()}
+    for name in {"secrets/erp_client_secret", *re.findall(r"\{file: ([^}]+)\}", file.read_text(encoding="utf-8"))}:
+        write(name, contents.get(Path(name).suffix, "x")).chmod(0o600)
     [write(near.name, near.read_bytes()) for near in file.parent.glob("*.yaml")]
 
     loaded = load([Path(file.name)])
