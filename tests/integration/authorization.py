@@ -95,6 +95,7 @@ class AuthorizationServer:
         ready = json.loads(line)
         self.port: int = ready["port"]
         self.tls_port: int = ready["tls_port"]
+        self.tenant_issuer = f"{self.issuer}{ready['tenant']}"  # the same clients and tokens, for an issuer with a path
         self.user = User(**ready["user"])
         self.introspector = self.client(ttl=3600)
 

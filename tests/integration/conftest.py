@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from requests import Session
 
 from tests.clients.raw import RawClient
 from tests.fakes.api import EchoAPI
@@ -20,6 +21,7 @@ from tests.fakes.raw import RawUpstream
 from tests.fakes.relay import Relay
 from tests.fakes.token_server import TokenServer
 from tests.integration.applications import Caller
+from tests.integration.asking import Asker, Prover
 from tests.integration.authorization import AuthorizationServer, Client
 from tests.integration.glewlwyd import Glewlwyd, missing
 from tests.integration.running import Bearerd, write_config
@@ -27,6 +29,8 @@ from tests.integration.running import Bearerd, write_config
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
+
+    from tests.integration.certificates import SigningKey
 
     StartBearerd = Callable[..., Bearerd]
 
@@ -56,6 +60,25 @@ def authorization_server() -> Iterator[AuthorizationServer]:
     """oidc-provider; tests register clients of their own."""
     with AuthorizationServer() as server:
         yield server
+
+
+@pytest.fixture
+def asker(authorization_server: AuthorizationServer) -> Iterator[Asker]:
+    """A client of the authorization server."""
+    with Session() as session:
+        yield Asker(authorization_server, session)
+
+
+@pytest.fixture(scope="session")
+def other_key(authorization_server: AuthorizationServer) -> SigningKey:
+    """A key that no client registered."""
+    return authorization_server.signing_key("ES256")
+
+
+@pytest.fixture
+def prover(asker: Asker, other_key: SigningKey) -> Prover:
+    """A client of dpop_bound_access_tokens."""
+    return Prover(asker, asker.server.client(dpop_bound_access_tokens=True), other_key)
 
 
 @pytest.fixture(scope="session")

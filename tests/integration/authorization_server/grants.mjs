@@ -50,16 +50,21 @@ export async function issue(ctx, { accountId, gty, proof, act, issuedTokenType, 
   ctx.oidc.entity('AccessToken', token);
   const accessToken = await token.save();
   const refreshToken = refresh && client.grantTypeAllowed('refresh_token')
-    ? await refreshTokenFor(provider, client, { accountId, grantId, gty, scopes, resources: servers.map((server) => server.identifier()) })
+    ? await bound(ctx, token, refreshTokenFor(provider, client, { accountId, grantId, gty, scopes, resources: servers.map((server) => server.identifier()) }))
     : undefined;
   ctx.body = helpers.buildTokenResponse(provider, {
     accessToken, refreshToken, issuedTokenType, expiresIn: token.expiration, scope: token.scope, tokenType: token.tokenType,
   });
 }
 
-async function refreshTokenFor(provider, client, { accountId, grantId, gty, scopes, resources }) {
-  const token = new provider.RefreshToken({ accountId, client, grantId, gty, rotations: 0, scope: scopes.join(' '), resource: resources });
-  return token.save();
+// RFC 9449 §5: a public client's refresh token belongs to its key as well.
+async function bound(ctx, accessToken, refreshToken) {
+  await helpers.applyRefreshTokenBindings(ctx.oidc.provider, ctx, accessToken, refreshToken);
+  return refreshToken.save();
+}
+
+function refreshTokenFor(provider, client, { accountId, grantId, gty, scopes, resources }) {
+  return new provider.RefreshToken({ accountId, client, grantId, gty, rotations: 0, scope: scopes.join(' '), resource: resources });
 }
 
 // A refresh token as an administrator gets it once from a browser, without the browser.
@@ -68,7 +73,7 @@ export async function mintRefreshToken(provider, id, resource, scopes) {
   const grant = new provider.Grant({ accountId: USER.name, clientId: id });
   grant.addResourceScope(resource, scopes.join(' '));
   const grantId = await grant.save();
-  return refreshTokenFor(provider, client, { accountId: USER.name, grantId, gty: 'authorization_code', scopes, resources: [resource] });
+  return refreshTokenFor(provider, client, { accountId: USER.name, grantId, gty: 'authorization_code', scopes, resources: [resource] }).save();
 }
 
 function matches(given, wanted) {

@@ -20,19 +20,23 @@ import {
 } from './store.mjs';
 
 const BACKLOG = 1024;
+const TENANT = '/tenants/one';
 const KEEP_ALIVE = 60_000; // milliseconds
 const [, , folder] = process.argv;
 const file = (name) => readFileSync(join(folder, name));
 
 let plain; // {provider, answer} of the HTTP listener
 let secure; // of the HTTPS listener
+let tenant; // of the HTTP listener, for an issuer with a path
 
 function renew() {
   const tls = `https://127.0.0.1:${tlsServer.address().port}`;
+  const issuer = `http://127.0.0.1:${server.address().port}`;
   const aliases = { token_endpoint: `${tls}/token`, introspection_endpoint: `${tls}/token/introspection`, revocation_endpoint: `${tls}/token/revocation` };
-  [plain, secure] = [
-    createProvider(`http://127.0.0.1:${server.address().port}`, { aliases }),
+  [plain, secure, tenant] = [
+    createProvider(issuer, { aliases }),
     createProvider(tls),
+    createProvider(`${issuer}${TENANT}`),
   ].map((provider) => ({ provider, answer: provider.callback() }));
 }
 
@@ -79,8 +83,18 @@ async function controlled(request, response) {
   }
 }
 
+// An issuer with a path has its metadata behind the well-known name (RFC 8414 §3.1), or before it (OpenID Connect Discovery §4.1).
+function mounted(request) {
+  const inserted = `/.well-known/oauth-authorization-server${TENANT}`;
+  const path = request.url === inserted ? `${TENANT}/.well-known/oauth-authorization-server` : request.url;
+  if (!path.startsWith(`${TENANT}/`)) return plain.answer;
+  request.originalUrl = path;
+  request.url = path.slice(TENANT.length);
+  return tenant.answer;
+}
+
 const server = createServer((request, response) => {
-  (request.url.startsWith('/control/') ? controlled : plain.answer)(request, response);
+  (request.url.startsWith('/control/') ? controlled : mounted(request))(request, response);
 });
 const tlsServer = createTlsServer(
   {
@@ -98,5 +112,5 @@ function listen(listener) {
 
 await Promise.all([listen(server), listen(tlsServer)]);
 renew();
-process.stdout.write(`${JSON.stringify({ port: server.address().port, tls_port: tlsServer.address().port, user: USER })}\n`);
+process.stdout.write(`${JSON.stringify({ port: server.address().port, tls_port: tlsServer.address().port, tenant: TENANT, user: USER })}\n`);
 process.stdin.on('end', () => process.exit(0)).resume();
