@@ -1,4 +1,4 @@
-"""Where a secret is kept, and how it is read, one member per kind of place.
+"""Where a secret is kept, and how it is read, one member per kind of place; its fields are its YAML keys.
 
 A secret never shows its value: not in repr, str, an error or a schema default.
 """
@@ -6,18 +6,21 @@ A secret never shows its value: not in repr, str, an error or a schema default.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from proxy.secrets import Secret, SecretUnreadableError
+from proxy.secrets.files import content, member
+from proxy.secrets.forms import Forms
+from proxy.secrets.programs import Kept, printed
+from proxy.units import Seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-MAX_SECRET = 64 << 10  # bytes; a larger file is not a secret
-FORMS = "text, {env: NAME} or {file: PATH}"
+TIMEOUT, EVERY = Seconds(10), Seconds(300)  # of a program
 
 
 class Place:
@@ -65,75 +68,131 @@ class Env(Place):
 
 @dataclass(frozen=True, slots=True)
 class File(Place):
-    """`{file: PATH}`: the content of a file, without its last line end."""
+    """`{file: PATH}`: the content of a file, without its last line end; with `member: a.b`, a member of a JSON file."""
 
     kind = "file"
     file: str
+    member: str | None = None
 
     @property
     def path(self) -> Path:
         return Path(self.file)
 
     def relative_to(self, folder: Path) -> File:
-        return File(str(folder / self.file))
+        return replace(self, file=str(folder / self.file))
 
     def read(self) -> str:
-        return _read_file(Path(self.file))
+        return content(self.path) if self.member is None else member(self.path, self.member)
 
 
-def parse(value: object) -> Secret:
-    """The secret that a YAML value says.
+@dataclass(frozen=True, slots=True)
+class Directory(Place):
+    """`{directory: PATH, name: NAME}`: one file of a mounted directory, as Kubernetes and Docker mount secrets."""
 
-    Raises:
-        ValueError: it is none of the forms, or it is empty.
-    """
-    found: Secret | None = None
-    match value:
-        case str():
-            found = Text(value)
-        case dict() if len(value) == 1:
-            name, place = next(iter(value.items()))
-            found = SOURCES[name](place) if name in SOURCES and isinstance(place, str) else None
-        case _:
-            pass
-    if found is None:
-        raise ValueError(f"expected {FORMS}")
-    if value == "" or (isinstance(value, dict) and "" in value.values()):
-        raise ValueError("the secret is empty")
-    return found
+    kind = "directory"
+    directory: str
+    name: str
 
+    def __post_init__(self) -> None:
+        _refuse_path(self.name)
 
-def _read_file(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAX_SECRET + 1)
-    except OSError as exc:
-        raise SecretUnreadableError(f"secret file {path}: {exc.strerror}") from exc
-    except ValueError as exc:
-        raise SecretUnreadableError(f"secret file {str(path)!a} cannot be read") from exc
-    if len(content) > MAX_SECRET:
-        raise SecretUnreadableError(f"secret file {path} is over {MAX_SECRET} bytes")
-    try:
-        value = content.decode().rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise SecretUnreadableError(f"secret file {path} is not UTF-8 text") from None  # the original holds the secret
-    if not value:
-        raise SecretUnreadableError(f"secret file {path} is empty")
-    return value
+    @property
+    def path(self) -> Path:
+        return Path(self.directory) / self.name
+
+    def relative_to(self, folder: Path) -> Directory:
+        return replace(self, directory=str(folder / self.directory))
+
+    def read(self) -> str:
+        return content(self.path)
 
 
-SOURCES: Mapping[str, type[Env | File]] = {
+@dataclass(frozen=True, slots=True)
+class SystemdCredential(Place):
+    """`{systemd_credential: NAME}`: what LoadCredential= and its like hand to the unit (systemd.exec(5))."""
+
+    kind = "systemd_credential"
+    systemd_credential: str
+
+    def __post_init__(self) -> None:
+        _refuse_path(self.systemd_credential)
+
+    @property
+    def path(self) -> Path | None:
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        return Path(folder) / self.systemd_credential if folder else None
+
+    def read(self) -> str:
+        path = self.path
+        if path is None:
+            told = f"systemd credential {self.systemd_credential}: CREDENTIALS_DIRECTORY is not set; the unit needs LoadCredential="
+            raise SecretUnreadableError(told)
+        return content(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Place):
+    """`{command: [PROGRAM, ARGUMENT...]}`: what a program prints, within `timeout`, kept for `every`."""
+
+    kind = "command"
+    at_hand = False
+    command: tuple[str, ...] = field(repr=False)  # an argument may be a secret
+    timeout: Seconds = TIMEOUT
+    every: Seconds = EVERY
+    kept: Kept = field(default_factory=Kept, init=False, repr=False, compare=False)
+
+    def relative_to(self, folder: Path) -> Command:
+        """A program with a slash in its name is a path; others are looked for in PATH."""
+        program, *rest = self.command
+        return replace(self, command=(str(folder / program), *rest)) if "/" in program else self
+
+    def read(self) -> str:
+        return self.kept.get(lambda: printed(self.command, self.timeout), self.every)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation(Place):
+    """`{current: SECRET, next: SECRET}`: two secrets of which a server takes one or the other while they are exchanged."""
+
+    current: Secret
+    next: Secret
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]  # that of the part which tells more of the risk
+        return next((part.kind for part in (self.current, self.next) if part.kind == "text"), self.current.kind)
+
+    @property
+    def at_hand(self) -> bool:  # type: ignore[override]  # as its parts are
+        return self.current.at_hand and self.next.at_hand
+
+    @property
+    def path(self) -> Path | None:
+        return self.current.path
+
+    @property
+    def after(self) -> Secret:
+        return self.next
+
+    def relative_to(self, folder: Path) -> Rotation:
+        return Rotation(self.current.relative_to(folder), self.next.relative_to(folder))
+
+    def read(self) -> str:
+        return self.current.read()
+
+
+def _refuse_path(name: str) -> None:
+    if "/" in name or name in {".", ".."}:
+        raise ValueError("expected the name of a file, without a path")
+
+
+SOURCES: Mapping[str, type[Any]] = {  # by the key that tells a member from the others
     "env": Env,
     "file": File,
+    "directory": Directory,
+    "command": Command,
+    "systemd_credential": SystemdCredential,
+    "current": Rotation,
 }
-
-SCHEMA: dict[str, object] = {
-    "anyOf": [
-        {"type": "string", "minLength": 1},
-        *(
-            {"type": "object", "properties": {kind: {"type": "string", "minLength": 1}}, "required": [kind], "additionalProperties": False}
-            for kind in SOURCES
-        ),
-    ],
-    "description": f"a secret: {FORMS}",
-}
+FORMS = Forms(SOURCES, Text)
+parse = FORMS.parse
+SCHEMA = FORMS.schema

@@ -18,11 +18,13 @@ DATA_TABLES = {"proxy.errors"}  # the tree of every answer of our own: length is
 
 # A name with `.*` stands for a package and everything in it.
 FLOORS = (
-    {"proxy", "proxy.http", "proxy.oauth", "proxy.errors", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.oauth.token"},
+    {"proxy", "proxy.http", "proxy.oauth", "proxy.errors", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.egress", "proxy.oauth.token"},
     {
+        "proxy.secrets.forms",
         "proxy.http.address",
         "proxy.http.routing",
         "proxy.http.headers",
+        "proxy.http.inject",
         "proxy.http.wire",
         "proxy.http.retry",
         "proxy.http.told",
@@ -32,6 +34,14 @@ FLOORS = (
         "proxy.oauth.discovery",
         "proxy.oauth.grants",
         "proxy.oauth.client_auth.*",
+        "proxy.oauth.asserting",
+        "proxy.oauth.names",
+        "proxy.oauth.options",
+        "proxy.oauth.placement",
+        "proxy.oauth.proving",
+        "proxy.oauth.request",
+        "proxy.oauth.walk",
+        "proxy.oauth.credential",
         "proxy.oauth.template",
         "proxy.oauth.tree",
         "proxy.oauth.xml",
@@ -47,16 +57,15 @@ FLOORS = (
         "proxy.oauth.events",
     },
     {
-        "proxy.secrets.sources",
+        "proxy.secrets.*",
         "proxy.oauth.signing.*",
         "proxy.oauth.store",
-        "proxy.oauth.credential",
         "proxy.callers.*",
         "proxy.http.body",
         "proxy.metrics.*",
         "proxy.logs.*",
     },
-    {"proxy.http.upstream.*", "proxy.oauth.endpoint", "proxy.oauth.faults", "proxy.oauth.source"},
+    {"proxy.http.upstream.*", "proxy.oauth.endpoint", "proxy.oauth.transport", "proxy.oauth.faults", "proxy.oauth.source"},
     {
         "proxy.http.cutter",
         "proxy.http.listener",
@@ -65,6 +74,7 @@ FLOORS = (
         "proxy.http.active",
         "proxy.http.call",
         "proxy.http.attempt",
+        "proxy.http.sending",
         "proxy.http.relay",
         "proxy.admin.*",
         "proxy.settings.*",
@@ -82,7 +92,7 @@ IMPURE_MODULES = frozenset(
     }
 )
 IMPURE_CALLS = frozenset({"open", "print", "input", "now", "utcnow", "today"})  # builtins, and the clock that datetime carries
-OAUTH_MAY_IMPORT = {"proxy.errors", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.secrets.sources"}
+OAUTH_MAY_IMPORT = {"proxy.errors", "proxy.egress", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.secrets.sources"}
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,26 @@
-"""Secrets: three places, read when used, never shown."""
+"""Secrets: their places, read when used, never shown."""
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from proxy.secrets import SecretUnreadableError
-from proxy.secrets.sources import MAX_SECRET, Env, File, Text, parse
+from proxy.secrets import Secret, SecretUnreadableError
+from proxy.secrets.sources import SOURCES, Command, Env, File, Rotation, Text, parse
+from proxy.units import Seconds
 
-FORMS = {"text": ("hunter2", "text"), "env": ({"env": "NAME"}, "env"), "file": ({"file": "a/b"}, "file")}
-
-
-@pytest.mark.parametrize(("value", "kind"), FORMS.values(), ids=FORMS)
-def test_a_secret_has_one_of_three_places(value: object, kind: str) -> None:
-    """Text, a variable or a file."""
-    assert parse(value).kind == kind
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["", {"env": ""}, {"file": ""}, None, 90210, ["hunter2"], {}, {"env": 1}, {"env": "A", "file": "b"}, {"text": "hunter2"}],
-    ids=repr,
-)
-def test_another_form_is_refused_without_its_value(value: object) -> None:
-    """What may be a secret is not quoted."""
-    with pytest.raises(ValueError, match=r"^(expected text, \{env: NAME\} or \{file: PATH\}|the secret is empty)$"):
-        parse(value)
+DOCS = Path(__file__).parents[3] / "docs" / "configuration.md"
+PRINT = [sys.executable, "-S", "-c", "import os; print(os.environ['NAME'])"]
 
 
 def test_a_secret_never_shows_its_text() -> None:
-    """Neither repr nor str has it."""
-    assert "hunter2" not in f"{parse('hunter2')!r} {parse('hunter2')}"
+    """Neither repr nor str has it, nor has a rotation's; a program's arguments may be secret too."""
+    shown = [parse("hunter2"), parse({"current": "hunter2", "next": "hunter2"}), parse({"command": ["vault", "hunter2"]})]
+
+    assert "hunter2" not in f"{shown!r} {shown}"
 
 
 def test_a_place_is_shown() -> None:
@@ -49,53 +38,6 @@ def test_a_variable_is_read_when_used(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (first, secret.read()) == ("one", "two")
 
 
-@pytest.mark.parametrize("content", [b"hunter2", b"hunter2\n", b"hunter2\r\n"])
-def test_a_file_is_read_without_its_line_end(tmp_path: Path, content: bytes) -> None:
-    """Editors and `echo` put a line end that is no part of the secret."""
-    (tmp_path / "s").write_bytes(content)
-
-    assert parse({"file": "s"}).relative_to(tmp_path).read() == "hunter2"
-
-
-def test_blanks_belong_to_a_secret(tmp_path: Path) -> None:
-    """Only line ends are dropped."""
-    (tmp_path / "s").write_bytes(b" hunter2 \n")
-
-    assert File(str(tmp_path / "s")).read() == " hunter2 "
-
-
-FILES = {
-    "empty": (b"", "is empty"),
-    "only a line end": (b"\n", "is empty"),
-    "not text": (b"hunter2\xff", "is not UTF-8 text"),
-    "too large": (b"x" * (MAX_SECRET + 1), f"is over {MAX_SECRET} bytes"),
-}
-
-
-@pytest.mark.parametrize(("content", "reason"), FILES.values(), ids=FILES)
-def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
-    """The reason names the file, never what is in it."""
-    file = tmp_path / "s"
-    file.write_bytes(content)
-
-    with pytest.raises(SecretUnreadableError) as caught:
-        File(str(file)).read()
-
-    assert str(caught.value) == f"secret file {file} {reason}"
-
-
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    """The system's reason is told."""
-    with pytest.raises(SecretUnreadableError, match=r"No such file or directory$"):
-        File(str(tmp_path / "s")).read()
-
-
-def test_a_file_name_that_cannot_be_one_is_refused() -> None:
-    """A zero byte is no part of a path."""
-    with pytest.raises(SecretUnreadableError, match=r"cannot be read$"):
-        File("a\0b").read()
-
-
 def test_an_unset_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable is named."""
     monkeypatch.delenv("NAME", raising=False)
@@ -104,15 +46,154 @@ def test_an_unset_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         Env("NAME").read()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"file": "dir/s"},
+        {"directory": "dir", "name": "s"},
+        {"file": "dir/json", "member": "data.s"},
+        {"current": {"file": "dir/s"}, "next": "x"},
+    ],
+    ids=repr,
+)
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path, value: object) -> None:
+    """And what stands there is read."""
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir" / "s").write_text("hunter2\n")
+    (tmp_path / "dir" / "json").write_text('{"data": {"s": "hunter2"}}')
+    secret = parse(value).relative_to(tmp_path)
+
+    assert secret.read() == "hunter2"
+    assert secret.path is not None
+    assert secret.path.parent == tmp_path / "dir"
+
+
+def test_a_file_is_read_anew(tmp_path: Path) -> None:
+    """Whoever mounts secrets exchanges the file."""
+    secret = parse({"directory": str(tmp_path), "name": "s"})
+    (tmp_path / "s").write_text("one")
+    first = secret.read()
+    (tmp_path / "s").write_text("two")
+
+    assert (first, secret.read()) == ("one", "two")
+
+
+def test_a_file_name_that_cannot_be_one_is_refused() -> None:
+    """A zero byte is no part of a path."""
+    with pytest.raises(SecretUnreadableError, match=r"cannot be read$"):
+        File("a\0b").read()
+
+
+def test_systemd_says_where_its_credentials_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The unit's directory is looked up when the secret is read."""
+    (tmp_path / "crm").write_text("hunter2\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    secret = parse({"systemd_credential": "crm"})
+
+    assert (secret.read(), secret.path) == ("hunter2", tmp_path / "crm")
+
+
+def test_without_systemd_there_is_no_credential(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence says what the unit lacks."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    secret = parse({"systemd_credential": "crm"})
+
+    with pytest.raises(SecretUnreadableError, match=r"^systemd credential crm: CREDENTIALS_DIRECTORY is not set; .*LoadCredential="):
+        secret.read()
+    assert secret.path is None
+
+
+def test_a_program_is_not_run_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it printed is kept for `every`."""
+    secret = parse({"command": PRINT})
+    monkeypatch.setenv("NAME", "one")
+    first = secret.read()
+    monkeypatch.setenv("NAME", "two")
+
+    assert (first, secret.read()) == ("one", "one")
+
+
+def test_a_program_may_be_run_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`every: 0` keeps nothing."""
+    secret = parse({"command": PRINT, "every": 0})
+    monkeypatch.setenv("NAME", "one")
+    first = secret.read()
+    monkeypatch.setenv("NAME", "two")
+
+    assert (first, secret.read()) == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    ("program", "found"), [("vault", "vault"), ("./vault", "/etc/vault"), ("/bin/vault", "/bin/vault"), ("a/v", "/etc/a/v")]
+)
+def test_a_program_with_a_slash_is_a_path(program: str, found: str) -> None:
+    """Others are looked for in PATH."""
+    secret = Command((program, "./x"), timeout=Seconds(3)).relative_to(Path("/etc"))
+
+    assert secret == Command((found, "./x"), timeout=Seconds(3))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"env": "A"}, True),
+        ({"command": ["a"]}, False),
+        ({"current": "a", "next": "b"}, True),
+        ({"current": "a", "next": {"command": ["a"]}}, False),
+    ],
+    ids=repr,
+)
+def test_a_program_is_not_at_hand(value: object, expected: bool) -> None:  # noqa: FBT001  # a table's cell
+    """It is run when a token is fetched, and not when the configuration is read."""
+    assert parse(value).at_hand is expected
+
+
+def test_a_rotation_has_a_next_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current one is read; the next one is there for a refusal."""
+    monkeypatch.setenv("NAME", "new")
+    secret = parse({"current": "old", "next": {"env": "NAME"}})
+    after = secret.after
+
+    assert (secret.read(), after and after.read()) == ("old", "new")
+
+
+@pytest.mark.parametrize(
+    ("current", "following", "kind"), [("a", {"env": "A"}, "text"), ({"env": "A"}, "a", "text"), ({"file": "A"}, {"env": "A"}, "file")]
+)
+def test_a_rotation_tells_its_greater_risk(current: object, following: object, kind: str) -> None:
+    """One secret in clear is one too many."""
+    assert parse({"current": current, "next": following}).kind == kind
+
+
 def test_secrets_are_equal_by_place() -> None:
-    """A reload can see whether a credential changed."""
+    """A reload can see whether a credential changed; what a program has printed makes no difference."""
+    used = parse({"command": [sys.executable, "-S", "-c", "print(1)"]})
+    used.read()
     places: list[object] = [Env("A"), Env("A"), File("A"), "A"]
 
     assert [place == places[0] for place in places] == [True, True, False, False]
     assert len({Env("A"), Env("A")}) == 1
+    assert used == parse({"command": [sys.executable, "-S", "-c", "print(1)"]})
 
 
-def test_only_a_file_has_a_path() -> None:
-    """The path of a secret in a file, relative to the file that names it."""
-    assert File("s").relative_to(Path("/etc")).path == Path("/etc/s")
-    assert Text("s").relative_to(Path("/etc")).path is None
+@pytest.mark.parametrize("value", ["s", {"env": "A"}, {"command": ["s"]}], ids=repr)
+def test_other_places_have_no_path(value: object) -> None:
+    """Only what is in a file has one; nothing comes after it, and no folder changes it."""
+    secret = parse(value)
+
+    assert (secret.path, secret.after, secret.relative_to(Path("/etc"))) == (None, None, secret)
+
+
+def test_every_member_is_a_secret() -> None:
+    """The registry's members keep the protocol."""
+    made = [Text("a"), Env("A"), File("f"), Command(("c",)), Rotation(Text("a"), Text("b"))]
+
+    assert all(isinstance(secret, Secret) for secret in made)
+
+
+def test_every_member_has_its_row() -> None:
+    """docs/configuration.md has each form under Secrets, and no other."""
+    section = DOCS.read_text(encoding="utf-8").partition("\n## Secrets\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `\{(\w+): ", section, re.MULTILINE)
+
+    assert set(rows) == set(SOURCES)
