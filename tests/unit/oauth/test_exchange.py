@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from proxy.oauth.exchange import Resource, Scope, TokenRequest, TokenResponse
-
-if TYPE_CHECKING:
-    from proxy.oauth.exchange import Facts
+from proxy.oauth.token import TokenKey
+from tests.fakes.credentials import SECRET, crm, facts_of, names_of
 
 
 @pytest.mark.parametrize(
@@ -44,7 +41,28 @@ def test_resource_refuses(value: object) -> None:
         Resource.parse(value)
 
 
-def test_representations_hide_secrets(facts: Facts) -> None:
-    """No repr holds a secret, a request's body or a response's."""
-    shown = f"{facts!r} {TokenRequest('https://t', b's3cr3t', {'Authorization': 's3cr3t'})!r} {TokenResponse(200, {}, b's3cr3t')!r}"
-    assert "s3cr3t" not in shown
+HOLDING = (
+    TokenRequest("https://t/?key=s3cr3t", b"s3cr3t", {"Authorization": "s3cr3t"}),
+    TokenResponse(200, {"x-token": "s3cr3t"}, b"s3cr3t", ("session=s3cr3t",)),
+    facts_of(
+        crm(),
+        token_url="https://t/?key=s3cr3t",
+        variables={"KEY": "s3cr3t"},
+        tokens={"erp": "s3cr3t"},
+        refresh_token="s3cr3t",
+        key=TokenKey("f", "ada", {"authorization": "s3cr3t"}),
+    ),
+    names_of(crm()).knowing(token="s3cr3t").hearing("response", TokenResponse(200, {}, b'{"a": "s3cr3t"}'), {}),
+)
+
+
+@pytest.mark.parametrize("value", HOLDING, ids=lambda value: type(value).__name__)
+def test_representations_hide_secrets(value: object) -> None:
+    """No repr holds a secret, a token, a query, a request's body or a response's."""
+    assert "s3cr3t" not in repr(value)
+
+
+def test_a_secret_that_is_not_named() -> None:
+    """What the credential does not name reads as nothing."""
+    assert facts_of(crm()).read(None) == ""
+    assert facts_of(crm()).read(SECRET) == SECRET.value

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.oauth.client_auth import basic_blob
-from proxy.oauth.quoting import MAX_QUOTED, quoted, sent_secrets
+from proxy.oauth.quoting import MAX_QUOTED, forms, quoted
 
 SECRET = "pä/ß w+rd=1"
-FORMS = {
+SPELLED = {
     "raw": SECRET,
     "form": quote_plus(SECRET),
     "form, lower case": quote_plus(SECRET).lower(),
@@ -29,10 +29,10 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("form", SPELLED.values(), ids=SPELLED)
 def test_every_form_of_the_secret_goes(form: str) -> None:
     """However the endpoint echoes the secret, it is not quoted."""
-    assert quoted(f"bad secret '{form}' given", sent_secrets("id", SECRET)) == "bad secret '[redacted]' given"
+    assert quoted(f"bad secret '{form}' given", forms("id", SECRET)) == "bad secret '[redacted]' given"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_opaque_runs_go(run: str) -> None:
 )
 def test_words_stay(text: str) -> None:
     """What an administrator needs to read stays readable."""
-    assert quoted(text, sent_secrets("id", SECRET)) == text
+    assert quoted(text, forms("id", SECRET)) == text
 
 
 def test_control_and_foreign_characters() -> None:
@@ -74,7 +74,7 @@ def test_cut_after_redaction() -> None:
 )
 def test_no_text_quotes_the_secret(secret: str, before: str, after: str) -> None:
     """Whatever surrounds it, the secret is gone, and the quotation is short and printable."""
-    shown = quoted(before + secret + after, sent_secrets("id", secret))
+    shown = quoted(before + secret + after, forms("id", secret))
     assert secret not in shown.replace("[redacted]", "")
     assert len(shown) <= MAX_QUOTED
     assert shown.isascii()

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy import errors
-from proxy.oauth.exchange import TokenResponse
+from proxy.oauth.exchange import Scope, TokenResponse
 from proxy.oauth.response import parse_token
+from tests.fakes.credentials import crm, names_of
 
 if TYPE_CHECKING:
-    from proxy.oauth.exchange import Facts
+    from proxy.oauth.client_auth import ClientAuthName
 
 
-def refused(facts: Facts, status: int, body: object, **headers: str) -> errors.TokenError:
+def refused(status: int, body: object, client_auth: ClientAuthName = "client_secret_basic", **headers: str) -> errors.TokenError:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     said = {"content-type": "application/json; charset=utf-8", **{name.replace("_", "-"): value for name, value in headers.items()}}
     with pytest.raises(errors.TokenError) as caught:
-        parse_token(TokenResponse(status, said, raw), facts, client_id="id", scope=("api", "read"))
+        parse_token(TokenResponse(status, said, raw), names_of(crm(client_auth=client_auth, scope=Scope(("api", "read")))))
     return caught.value
 
 
@@ -37,9 +37,9 @@ def refused(facts: Facts, status: int, body: object, **headers: str) -> errors.T
         ("server_error", errors.TokenServerError, None),
     ],
 )
-def test_declared_error_decides(facts: Facts, status: int, code: str, kind: type[errors.TokenError], key: str | None) -> None:
+def test_declared_error_decides(status: int, code: str, kind: type[errors.TokenError], key: str | None) -> None:
     """A known error code says what it is under every status, beside a token too."""
-    error = refused(facts, status, {"error": code, "access_token": "abc"})
+    error = refused(status, {"error": code, "access_token": "abc"})
     assert type(error) is kind
     assert error.key == key
 
@@ -72,18 +72,18 @@ def test_declared_error_decides(facts: Facts, status: int, code: str, kind: type
         (400, {"error": {"code": 400, "message": "no such app"}}, (errors.TokenRefusedError, "token_url"), "error (no such app)"),
     ],
 )
-def test_status_decides_otherwise(facts: Facts, status: int, body: object, expected: tuple[type, str | None], told: str) -> None:
+def test_status_decides_otherwise(status: int, body: object, expected: tuple[type, str | None], told: str) -> None:
     """Without a known code the status says what it is; the facts hold status and media type."""
     kind, key = expected
-    error = refused(facts, status, body)
+    error = refused(status, body)
     assert type(error) is kind
     assert error.key == (key and f"credentials.crm.{key}")
     assert told in error.facts
 
 
-def test_html_404_is_told_as_it_is(facts: Facts) -> None:
+def test_html_404_is_told_as_it_is() -> None:
     """The wrong token_url: status, media type, key, and the command that checks it."""
-    error = refused(facts, 404, b"<html>", content_type="text/html; charset=utf-8")
+    error = refused(404, b"<html>", content_type="text/html; charset=utf-8")
     assert error.detail == (
         "token_endpoint_not_found; alias 'crm': the token endpoint answered 404 text/html; nothing was sent to the API; "
         "check: bearerd probe crm; change credentials.crm.token_url"
@@ -94,9 +94,9 @@ def test_html_404_is_told_as_it_is(facts: Facts) -> None:
     ("value", "wait"),
     [("7", 7.0), ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0), ("999999", 300.0), ("soon", None)],
 )
-def test_rate_limit(facts: Facts, value: str, wait: float | None) -> None:
+def test_rate_limit(value: str, wait: float | None) -> None:
     """429 carries Retry-After, whatever the body declares."""
-    error = refused(facts, 429, {"error": "invalid_client"}, retry_after=value)
+    error = refused(429, {"error": "invalid_client"}, retry_after=value)
     assert type(error) is errors.TokenRateLimitedError
     assert error.retry_after == wait
 
@@ -113,9 +113,9 @@ def test_rate_limit(facts: Facts, value: str, wait: float | None) -> None:
         "Missing client credentials",
     ],
 )
-def test_method_ruled_out(facts: Facts, description: str) -> None:
+def test_method_ruled_out(description: str) -> None:
     """Where the description rules the method out, client_auth is named."""
-    error = refused(facts, 401, {"error": "invalid_client", "error_description": description})
+    error = refused(401, {"error": "invalid_client", "error_description": description})
     assert error.key == "credentials.crm.client_auth"
     assert "the client_auth used was client_secret_basic" in error.facts
 
@@ -132,27 +132,27 @@ def test_method_ruled_out(facts: Facts, description: str) -> None:
         "Client not found",
     ],
 )
-def test_secret_is_named_first(facts: Facts, description: str) -> None:
+def test_secret_is_named_first(description: str) -> None:
     """Otherwise it is the secret, also where the RFC's own sentence is repeated."""
-    error = refused(replace(facts, client_auth="client_secret_post"), 401, {"error": "invalid_client", "error_description": description})
+    error = refused(401, {"error": "invalid_client", "error_description": description}, client_auth="client_secret_post")
     assert error.key == "credentials.crm.client_secret"
     assert "the client_auth used was client_secret_post" in error.facts
 
 
-def test_invalid_scope_names_the_scope(facts: Facts) -> None:
+def test_invalid_scope_names_the_scope() -> None:
     """The scope that was asked stands beside the refusal."""
-    error = refused(facts, 400, {"error": "invalid_scope", "error_description": "requested scope is invalid"})
+    error = refused(400, {"error": "invalid_scope", "error_description": "requested scope is invalid"})
     assert "invalid_scope (requested scope is invalid); the scope asked was api read" in error.facts
 
 
-def test_what_is_quoted_holds_no_secret(facts: Facts) -> None:
+def test_what_is_quoted_holds_no_secret() -> None:
     """An endpoint that echoes what we sent does not make us say it."""
     echo = "got s3cr3t/+ value, s3cr3t%2F%2B+value, aWQ6czNjcjN0JTJGJTJCK3ZhbHVl and eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
-    error = refused(facts, 400, {"error": "invalid_grant", "error_description": echo})
+    error = refused(400, {"error": "invalid_grant", "error_description": echo})
     assert "invalid_grant (got [redacted], [redacted], [redacted] and [redacted])" in error.facts
 
 
-def test_quotation_is_short(facts: Facts) -> None:
+def test_quotation_is_short() -> None:
     """A long description and a long code are cut to 200 bytes each."""
-    error = refused(facts, 400, {"error": "e " * 5000, "error_description": "d " * 5000}, content_type="a" * 30)
+    error = refused(400, {"error": "e " * 5000, "error_description": "d " * 5000}, content_type="a" * 30)
     assert len(error.facts) < 700

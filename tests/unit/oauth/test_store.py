@@ -78,3 +78,27 @@ def test_bounded() -> None:
     assert store.get(second) is None
     assert store.get(first) is not None
     assert store.get(third) is not None
+
+
+def test_refresh_token_outlives_its_access_token() -> None:
+    """A refresh token is there until another takes its place, or none does."""
+    clock = Clock()
+    store = TokenStore(max_tokens=2, clock=clock)
+    store.put(KEY, token())
+    store.keep_refresh_token(KEY, "r1")
+    clock.now = 1e6
+    assert store.get(KEY) is None
+    assert store.refresh_token(KEY) == "r1"
+    store.keep_refresh_token(KEY, "r2")
+    assert store.refresh_token(KEY) == "r2"
+    store.keep_refresh_token(KEY, None)
+    store.keep_refresh_token(KEY, None)
+    assert store.refresh_token(KEY) is None
+
+
+def test_refresh_tokens_are_bounded() -> None:
+    """Over max_tokens the least recently used refresh token goes."""
+    store = TokenStore(max_tokens=2, clock=Clock())
+    for subject in ("1", "2", "3"):
+        store.keep_refresh_token(TokenKey("f", subject), f"r{subject}")
+    assert [store.refresh_token(TokenKey("f", subject)) for subject in ("1", "2", "3")] == [None, "r2", "r3"]

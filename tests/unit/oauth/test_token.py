@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from proxy.oauth.token import Token, TokenKey
+from typing import Any
+
+from proxy.oauth.token import Send, Token, TokenKey
 
 
-def token() -> Token:
-    return Token(value="s3cr3t", obtained_at=1, expires_at=11, due_at=8, usable_until=10, authorization=b"Bearer s3cr3t")
+def token(**held: Any) -> Token:
+    return Token(value="s3cr3t", obtained_at=1, expires_at=11, due_at=8, usable_until=10, **held)
 
 
 def test_keys_are_values() -> None:
@@ -20,9 +22,24 @@ def test_tokens_are_themselves() -> None:
     assert token() != token()
 
 
+def test_presented_headers_are_no_part_of_the_key() -> None:
+    """What a caller showed of the subject makes no other key, and is not shown."""
+    key = TokenKey("f", "ada", {"authorization": "Bearer s3cr3t"})
+    assert key == TokenKey("f", "ada")
+    assert len({key, TokenKey("f", "ada")}) == 1
+    assert "s3cr3t" not in repr(key)
+
+
 def test_repr_tells_no_token() -> None:
-    """The token itself is not shown, nor the header that holds it."""
-    assert "s3cr3t" not in repr(token())
+    """The token itself is not shown, nor what holds it: headers, query, the refresh token, the URL of a send."""
+    full = token(
+        headers=((b"Authorization", b"Bearer s3cr3t"),),
+        query=(("access_token", "s3cr3t"),),
+        refresh_token="s3cr3t",
+        look_up={"token": "s3cr3t"}.__getitem__,
+    )
+    assert "s3cr3t" not in repr(full)
+    assert "s3cr3t" not in repr(Send("GET", "https://api.test/?access_token=s3cr3t"))
 
 
 def test_lifetime() -> None:
