@@ -1,4 +1,4 @@
-"""The command line: run, check, probe, demo, healthcheck.
+"""The command line: run, check, probe, import, demo, healthcheck.
 
 A command's module is imported when it is called, so that none pays for another.
 """
@@ -15,13 +15,15 @@ COMMANDS = {
     "run": "Serve: put tokens on the calls of the configured routes.",
     "check": "Read the configuration offline and print its routes.",
     "probe": "Mint a token for each alias and call its API.",
+    "import": "Make security material of another system's export: SAP CPI, BTP destinations, service keys.",
     "demo": "Show the whole job on this machine, with an authorization server and an API of its own.",
     "healthcheck": "Ask the running bearerd whether it lives; for HEALTHCHECK.",
 }
+_MODULES = {"import": "importing"}  # a word of Python is no module's name
 
 
 class Lazy(click.Group):
-    """A group that imports `proxy.cli.NAME` when NAME is called."""
+    """A group that imports a command's module when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -29,7 +31,7 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"proxy.cli.{cmd_name}").command
+        command: click.Command = import_module(f"proxy.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -18,7 +18,17 @@ DATA_TABLES = {"proxy.errors"}  # the tree of every answer of our own: length is
 
 # A name with `.*` stands for a package and everything in it.
 FLOORS = (
-    {"proxy", "proxy.http", "proxy.oauth", "proxy.errors", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.egress", "proxy.oauth.token"},
+    {
+        "proxy",
+        "proxy.http",
+        "proxy.oauth",
+        "proxy.errors",
+        "proxy.units",
+        "proxy.addresses",
+        "proxy.secrets",
+        "proxy.egress",
+        "proxy.oauth.token",
+    },
     {
         "proxy.secrets.forms",
         "proxy.http.address",
@@ -55,6 +65,7 @@ FLOORS = (
         "proxy.oauth.refusal",
         "proxy.oauth.recovery",
         "proxy.oauth.events",
+        "proxy.importing.*",
     },
     {
         "proxy.secrets.*",
@@ -75,6 +86,7 @@ FLOORS = (
         "proxy.http.call",
         "proxy.http.attempt",
         "proxy.http.sending",
+        "proxy.http.opening",
         "proxy.http.relay",
         "proxy.admin.*",
         "proxy.settings.*",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from proxy.cli import COMMANDS, configuration, healthcheck, main, probe
+from proxy.cli import COMMANDS, configuration, healthcheck, importing, main, probe
 from proxy.cli import run as run_command
 from proxy.cli.probing import diagnosis
 from proxy.settings.single import FLAGS, variable
@@ -31,7 +31,8 @@ def taken(command: str) -> set[str]:
     """The options that click takes."""
     found = main.get_command(click.Context(main), command)
     assert found is not None
-    return {name for parameter in found.params if isinstance(parameter, click.Option) for name in parameter.opts}
+    kinds = [found, *(found.commands.values() if isinstance(found, click.Group) else ())]
+    return {name for kind in kinds for parameter in kind.params if isinstance(parameter, click.Option) for name in parameter.opts}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -58,7 +59,16 @@ def test_variables() -> None:
 
 def test_statuses() -> None:
     """Every exit status of the commands has a row, and no other has."""
-    used = {0, run_command.FAILED, probe.FAILED, healthcheck.UNHEALTHY, configuration.WRONG_CONFIGURATION, probe.NO_TOKEN, probe.API_FAILED}
+    used = {
+        0,
+        run_command.FAILED,
+        probe.FAILED,
+        healthcheck.UNHEALTHY,
+        configuration.WRONG_CONFIGURATION,
+        probe.NO_TOKEN,
+        probe.API_FAILED,
+        importing.PARTLY,
+    }
     assert {int(row) for row in re.findall(r"^\| (\d) \|", SECTIONS["Exit status"], re.MULTILINE)} == used
 
 
