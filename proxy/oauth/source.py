@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from proxy.oauth.store import TokenStore
     from proxy.oauth.token import Token, TokenKey, TokenState
 
+PRUNE_FROM = 1024  # keys, below which nothing that is known of them is forgotten
 SECRET_INTERVAL = 1.0  # seconds between two looks at the secret of a client that cools down
 
 
@@ -106,6 +107,7 @@ class CachedTokenSource:
         self._chance = chance
         self._secret_version = secret_version
         self._progress: dict[TokenKey, _Progress] = {}
+        self._prune_at = PRUNE_FROM
         self._closed = False
 
     async def token(self, key: TokenKey, *, replayable: bool = True) -> Token:
@@ -188,7 +190,22 @@ class CachedTokenSource:
         return token if token is not None and now < token.usable_until else None
 
     def _of(self, key: TokenKey) -> _Progress:
-        return self._progress.setdefault(key, _Progress())
+        progress = self._progress.get(key)
+        if progress is None:
+            if len(self._progress) >= self._prune_at:
+                self._prune()
+            progress = self._progress[key] = _Progress()
+        return progress
+
+    def _prune(self) -> None:
+        """Forget subjects of whom nothing is to be known: no flight, no token, no failure that still holds."""
+        now = self._clock()
+        self._progress = {
+            key: progress
+            for key, progress in self._progress.items()
+            if not key.subject or progress.flight is not None or now < progress.blocked_until or self._usable(key, now) is not None
+        }
+        self._prune_at = max(PRUNE_FROM, 2 * len(self._progress))
 
     def _blocked(self, key: TokenKey, now: float) -> TokenError | None:
         """The cause for which the endpoint is not asked now."""
@@ -276,6 +293,8 @@ class CachedTokenSource:
         self._tell(key)
 
     def _tell(self, key: TokenKey) -> None:
+        if key.subject:  # the alias's state is that of the client's own token
+            return
         now, progress = self._clock(), self._of(key)
         cooling = progress.cause is not None and now < progress.blocked_until
         until = self._wall() - now + progress.blocked_until if cooling else None

@@ -17,7 +17,7 @@ from proxy.errors import (
     TokenTimeoutError,
 )
 from proxy.oauth.lifetime import Lifetime, times
-from proxy.oauth.source import CachedTokenSource
+from proxy.oauth.source import PRUNE_FROM, CachedTokenSource
 from proxy.oauth.store import TokenStore
 from proxy.oauth.token import Token, TokenKey
 
@@ -559,3 +559,34 @@ async def test_close_ends_flights_and_refuses_calls(house: House) -> None:
         await waiter
     with pytest.raises(DrainingError):
         await house.source.token(KEY)
+
+
+async def test_subjects_are_forgotten(house: House) -> None:
+    """What is known of subjects does not grow without bound: who has no token and no failure that holds is forgotten."""
+    house.endpoint.lifetime = 0.0
+    for number in range(2 * PRUNE_FROM):
+        await house.source.token(TokenKey("fingerprint", str(number)))
+    assert len(house.source._progress) <= PRUNE_FROM
+
+
+async def test_who_cools_down_is_not_forgotten(house: House) -> None:
+    """However many other subjects come: the endpoint is not asked again for that one."""
+    await house.source.token(KEY)
+    house.endpoint.error = TokenInvalidClientError("refused", alias="crm")
+    with pytest.raises(TokenInvalidClientError):
+        await house.source.token(TokenKey("fingerprint", "ada"))
+    house.endpoint.error, house.endpoint.lifetime = None, 0.0
+    for number in range(PRUNE_FROM):
+        await house.source.token(TokenKey("fingerprint", str(number)))
+    asked = house.endpoint.calls
+    with pytest.raises(TokenInvalidClientError):
+        await house.source.token(TokenKey("fingerprint", "ada"))
+    assert (house.endpoint.calls, house.source.state(KEY, house.clock.now)) == (asked, "fresh")
+
+
+async def test_a_subjects_state_is_not_the_aliass(house: House) -> None:
+    """What befalls one caller's own token is no state of the alias."""
+    house.endpoint.error = TokenInvalidClientError("refused", alias="crm")
+    with pytest.raises(TokenInvalidClientError):
+        await house.source.token(TokenKey("fingerprint", "ada"))
+    assert (house.events.states, [code for _, _, code, _ in house.recorder.fetched]) == ([], ["token_invalid_client"])
