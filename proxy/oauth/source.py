@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import DrainingError, TokenError, TokenResponseInvalidError
+from proxy.oauth.progress import Known
 from proxy.oauth.recovery import pause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from proxy.oauth.events import DiscardReason, Events
+    from proxy.oauth.progress import Progress
     from proxy.oauth.store import TokenStore
     from proxy.oauth.token import Token, TokenKey, TokenState
 
-PRUNE_FROM = 1024  # keys, below which nothing that is known of them is forgotten
 SECRET_INTERVAL = 1.0  # seconds between two looks at the secret of a client that cools down
 
 
@@ -55,20 +56,6 @@ class Snapshot:
     expires_at: float | None
     scope: tuple[str, ...] | None
     lifetime: float | None  # seconds
-
-
-@dataclass(slots=True, eq=False)
-class _Progress:
-    """What is known of a key beside its token; changed by CachedTokenSource alone, between two awaits."""
-
-    flight: asyncio.Task[Token] | None = None
-    refused: str | None = None  # a token that was discarded while this flight ran
-    failures: int = 0  # in a row
-    cause: TokenError | None = None
-    blocked_until: float = 0.0  # monotonic seconds
-    secret: object = None  # the secret's version that the failed flight began with
-    look_at: float = 0.0  # monotonic seconds, from which the secret may be compared again
-    had_token: bool = False  # and it was not discarded
 
 
 class CachedTokenSource:
@@ -106,8 +93,7 @@ class CachedTokenSource:
         self._wall = wall
         self._chance = chance
         self._secret_version = secret_version
-        self._progress: dict[TokenKey, _Progress] = {}
-        self._prune_at = PRUNE_FROM
+        self._known = Known(self._matters)
         self._closed = False
 
     async def token(self, key: TokenKey, *, replayable: bool = True) -> Token:
@@ -134,7 +120,7 @@ class CachedTokenSource:
     def discard(self, key: TokenKey, refused: Token, reason: DiscardReason) -> bool:
         if not self._store.discard(key, refused):
             return False
-        progress = self._of(key)
+        progress = self._known.of(key)
         progress.had_token = False
         if progress.flight is not None:
             progress.refused = refused.value
@@ -144,21 +130,21 @@ class CachedTokenSource:
 
     def end_cool_down(self) -> None:
         """The next call asks the endpoint again, as after a reload."""
-        for key, progress in self._progress.items():
-            _forget_failure(progress)
+        for key, progress in self._known.items():
+            progress.forget_failure()
             self._tell(key)
 
     async def aclose(self) -> None:
         """Cancel and await every fetch; later calls are refused."""
         self._closed = True
-        flights = [progress.flight for progress in self._progress.values() if progress.flight is not None]
+        flights = [progress.flight for progress in (progress for _, progress in self._known.items()) if progress.flight is not None]
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
     def state(self, key: TokenKey, now: float) -> TokenState:
         """The key's state at `now` monotonic seconds."""
-        token, progress = self._usable(key, now), self._of(key)
+        token, progress = self._usable(key, now), self._known.of(key)
         if token is not None:
             return "fresh" if now < token.due_at else "due"
         if progress.flight is not None:
@@ -171,7 +157,7 @@ class CachedTokenSource:
         """What the client's own token (or another key's) is doing now."""
         key, now = key or self.key, self._clock()
         epoch = self._wall() - now
-        token, progress = self._store.get(key), self._of(key)
+        token, progress = self._store.get(key), self._known.of(key)
         cooling = progress.cause is not None and now < progress.blocked_until
         return Snapshot(
             alias=self.alias,
@@ -189,33 +175,20 @@ class CachedTokenSource:
         token = self._store.get(key)
         return token if token is not None and now < token.usable_until else None
 
-    def _of(self, key: TokenKey) -> _Progress:
-        progress = self._progress.get(key)
-        if progress is None:
-            if len(self._progress) >= self._prune_at:
-                self._prune()
-            progress = self._progress[key] = _Progress()
-        return progress
-
-    def _prune(self) -> None:
-        """Forget subjects of whom nothing is to be known: no flight, no token, no failure that still holds."""
+    def _matters(self, key: TokenKey, progress: Progress) -> bool:
+        """Whether something has to be known of the key."""
         now = self._clock()
-        self._progress = {
-            key: progress
-            for key, progress in self._progress.items()
-            if not key.subject or progress.flight is not None or now < progress.blocked_until or self._usable(key, now) is not None
-        }
-        self._prune_at = max(PRUNE_FROM, 2 * len(self._progress))
+        return progress.flight is not None or now < progress.blocked_until or self._usable(key, now) is not None
 
     def _blocked(self, key: TokenKey, now: float) -> TokenError | None:
         """The cause for which the endpoint is not asked now."""
-        progress = self._of(key)
+        progress = self._known.of(key)
         if progress.cause is None or now >= progress.blocked_until:
             return None
         if progress.cause.cool_down and now >= progress.look_at:
             progress.look_at = now + SECRET_INTERVAL
             if self._secret_version() != progress.secret:
-                _forget_failure(progress)
+                progress.forget_failure()
                 return None
         return progress.cause
 
@@ -226,7 +199,7 @@ class CachedTokenSource:
         now = self._clock()
         cause = self._blocked(key, now)
         if cause is not None:
-            raise cause.again(self._of(key).blocked_until - now)
+            raise cause.again(self._known.of(key).blocked_until - now)
         flight = self._flight(key)
         self._events.token_waited(self.alias)
         try:
@@ -238,7 +211,7 @@ class CachedTokenSource:
 
     def _flight(self, key: TokenKey) -> asyncio.Task[Token]:
         """The key's running fetch, or a new one; outside the caller's context, since it serves others too."""
-        progress = self._of(key)
+        progress = self._known.of(key)
         if progress.flight is None:
             progress.refused = None
             progress.flight = asyncio.get_running_loop().create_task(
@@ -248,7 +221,7 @@ class CachedTokenSource:
             self._tell(key)
         return progress.flight
 
-    async def _fly(self, key: TokenKey, progress: _Progress) -> Token:
+    async def _fly(self, key: TokenKey, progress: Progress) -> Token:
         began, secret = self._clock(), None
         try:
             secret = self._secret_version()
@@ -274,15 +247,15 @@ class CachedTokenSource:
             return exc
         return TokenResponseInvalidError("the token exchange failed", alias=self.alias, field="", log_detail=f"{type(exc).__name__}: {exc}")
 
-    def _landed(self, key: TokenKey, progress: _Progress, token: Token) -> None:
+    def _landed(self, key: TokenKey, progress: Progress, token: Token) -> None:
         progress.flight = None
-        _forget_failure(progress)
+        progress.forget_failure()
         if token.expires_at > self._clock():
             self._store.put(key, token)
             progress.had_token = True
         self._tell(key)
 
-    def _failed(self, key: TokenKey, progress: _Progress, error: TokenError, secret: object, began: float) -> None:
+    def _failed(self, key: TokenKey, progress: Progress, error: TokenError, secret: object, began: float) -> None:
         progress.flight = None
         progress.failures += 1
         progress.secret, progress.look_at = secret, 0.0
@@ -295,16 +268,10 @@ class CachedTokenSource:
     def _tell(self, key: TokenKey) -> None:
         if key.subject:  # the alias's state is that of the client's own token
             return
-        now, progress = self._clock(), self._of(key)
+        now, progress = self._clock(), self._known.of(key)
         cooling = progress.cause is not None and now < progress.blocked_until
         until = self._wall() - now + progress.blocked_until if cooling else None
         self._events.token_state(self.alias, self.state(key, now), cause=progress.cause, until=until)
-
-
-def _forget_failure(progress: _Progress) -> None:
-    progress.failures = 0
-    progress.cause = None
-    progress.blocked_until = 0.0
 
 
 def _retrieve(flight: asyncio.Task[Token]) -> None:

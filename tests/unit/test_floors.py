@@ -71,6 +71,7 @@ FLOORS = (
         "proxy.secrets.*",
         "proxy.oauth.signing.*",
         "proxy.oauth.store",
+        "proxy.oauth.progress",
         "proxy.callers.*",
         "proxy.http.body",
         "proxy.metrics.*",

@@ -17,7 +17,8 @@ from proxy.errors import (
     TokenTimeoutError,
 )
 from proxy.oauth.lifetime import Lifetime, times
-from proxy.oauth.source import PRUNE_FROM, CachedTokenSource
+from proxy.oauth.progress import PRUNE_FROM
+from proxy.oauth.source import CachedTokenSource
 from proxy.oauth.store import TokenStore
 from proxy.oauth.token import Token, TokenKey
 
@@ -89,6 +90,9 @@ class Recorder:
     def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         self.states.append((alias, state, cause.code if cause else None, until))
 
+    def next_secret_used(self, alias: str) -> None:
+        """Told by the endpoint, not here."""
+
 
 class House:
     """A source with everything around it."""
@@ -118,7 +122,7 @@ class House:
 
     async def landed(self) -> None:
         """The running flight, if any, is over."""
-        flight = self.source._of(KEY).flight
+        flight = self.source._known.of(KEY).flight
         if flight is not None:
             await asyncio.wait([flight])
 
@@ -331,7 +335,7 @@ async def test_outage_recovers_within_ten_seconds(house: House, chance: float) -
     """After a long outage the first call ten seconds later finds the healed endpoint, whatever the jitter."""
     house.chance = chance
     house.endpoint.error = TokenServerError(alias="crm")
-    house.source._of(KEY).failures = 50
+    house.source._known.of(KEY).failures = 50
     await house.refused()
     house.endpoint.error = None
     house.clock.now += 10
@@ -341,7 +345,7 @@ async def test_outage_recovers_within_ten_seconds(house: House, chance: float) -
 
 async def test_hanging_endpoint_recovers_within_its_timeout(house: House) -> None:
     """A fetch that hung for ten seconds is followed by the next at once, so that a healed endpoint is found."""
-    house.source._of(KEY).failures = 50
+    house.source._known.of(KEY).failures = 50
     house.endpoint.gate.clear()
     house.endpoint.error = TokenTimeoutError(alias="crm")
     call = asyncio.create_task(house.source.token(KEY))
@@ -566,7 +570,7 @@ async def test_subjects_are_forgotten(house: House) -> None:
     house.endpoint.lifetime = 0.0
     for number in range(2 * PRUNE_FROM):
         await house.source.token(TokenKey("fingerprint", str(number)))
-    assert len(house.source._progress) <= PRUNE_FROM
+    assert len(house.source._known) <= PRUNE_FROM
 
 
 async def test_who_cools_down_is_not_forgotten(house: House) -> None:
@@ -589,4 +593,4 @@ async def test_a_subjects_state_is_not_the_aliass(house: House) -> None:
     house.endpoint.error = TokenInvalidClientError("refused", alias="crm")
     with pytest.raises(TokenInvalidClientError):
         await house.source.token(TokenKey("fingerprint", "ada"))
-    assert (house.events.states, [code for _, _, code, _ in house.recorder.fetched]) == ([], ["token_invalid_client"])
+    assert (house.events.states, [code for _, _, code, _ in house.events.fetched]) == ([], ["token_invalid_client"])
