@@ -45,6 +45,16 @@ def forbidden_address(host: str) -> bool:
     return any(address in network for network in _FORBIDDEN_V6) or (embedded is not None and _forbidden_v4(embedded))
 
 
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine itself: localhost, 127.0.0.0/8 or ::1."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _forbidden_v4(address: IPv4Address) -> bool:
     return any(address in network for network in _FORBIDDEN_V4)
 
@@ -72,3 +82,9 @@ def _bypassed(name: str, entry: str) -> bool:
     except ValueError:
         suffix = entry.strip(".")
         return bool(suffix) and (name == suffix or name.endswith(f".{suffix}"))
+
+
+def host_matches(host: str, pattern: str) -> bool:
+    """Whether `host` is what `pattern` allows: the name itself, or with `*.` in front any name below it, never the name itself."""
+    name, wanted = host.rstrip(".").lower(), pattern.rstrip(".").lower()
+    return name.endswith(wanted[1:]) and len(name) >= len(wanted) if wanted.startswith("*.") else name == wanted

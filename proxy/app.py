@@ -7,37 +7,48 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.addresses import bypasses_proxy
+import msgspec
+
 from proxy.http.active import ActiveRoute, RouteToken
 from proxy.http.body import MemoryBudget
 from proxy.http.handler import Handler
-from proxy.http.headers import HeaderPolicy
+from proxy.http.inject import Injected
 from proxy.http.obtain import World
+from proxy.http.opening import Opening
 from proxy.http.routing import RouteTable
-from proxy.http.upstream import ConnectionPool, Connector, Resolver
-from proxy.http.upstream.connect import egress_of, tls_context
+from proxy.http.upstream import Resolver
 from proxy.oauth.endpoint import TokenEndpoint
-from proxy.oauth.endpoint import tls_context as token_tls_context
 from proxy.oauth.events import Fanout
-from proxy.oauth.grants import fingerprint
+from proxy.oauth.options import TokenRequestOptions
+from proxy.oauth.signing.signer import KeySigner
 from proxy.oauth.source import CachedTokenSource, Snapshot
 from proxy.oauth.store import TokenStore
 from proxy.oauth.token import TokenKey
+from proxy.oauth.transport import TokenTransport
+from proxy.oauth.transport import tls_context as token_tls_context
+from proxy.oauth.walk import fingerprint, presented
 from proxy.watch import mark
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable, Mapping
 
-    from proxy.http.routing import Route
+    from proxy.egress import Egress
+    from proxy.http.routing import Route, RouteTLS
     from proxy.logs import EventLog, Logs
     from proxy.metrics import Metrics
     from proxy.oauth.credential import Credential
-    from proxy.settings.model import Egress, Settings
+    from proxy.oauth.options import TokenTLS
+    from proxy.oauth.token import Token
+    from proxy.settings.model import Settings
+
+
+BINDING = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})  # client_auth that may bind tokens to the certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,19 @@ class Alias:
         """End its fetches and connections."""
         await self.source.aclose()
         await self.endpoint.aclose()
+
+
+class Others:
+    """The tokens of other aliases, for grants that need one; of the configuration in service, also for those taken over from the last."""
+
+    def __init__(self) -> None:
+        self.aliases: Mapping[str, Alias] = {}
+
+    async def token(self, alias: str) -> Token:
+        return await self.aliases[alias].source.token(self.aliases[alias].key)
+
+    def refused(self, alias: str, token: Token) -> None:
+        self.aliases[alias].source.discard(self.aliases[alias].key, token, "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +101,14 @@ class App:
         self._events = Fanout(metrics, event_log)
         self.store: TokenStore = before.store if before else TokenStore(max_tokens=settings.token_store.max_tokens, clock=time.monotonic)
         self.resolver: Resolver = before.resolver if before else Resolver(time.monotonic)
-        self._token_tls: ssl.SSLContext | None = None
         self._metrics = metrics
+        self._others: Others = before._others if before else Others()
+        self._signer = KeySigner(wall=time.time, unique=_unguessable)
+        self._contexts: dict[TokenTLS, ssl.SSLContext] = {}
         self.marks = {file: mark(file) for file in tls_files(settings)}
         self.aliases = {alias: self._alias(credential, before) for alias, credential in settings.credentials.items()}
         self.routes = {route.name: self._route(route, before) for route in settings.routes}
+        self._others.aliases = self.aliases  # last: a configuration that cannot be built leaves the one before it whole
         world = World(clock=time.monotonic, epoch=time.time, chance=random.random, sleep=asyncio.sleep, new_id=_new_id)
         self.handler = Handler(RouteTable(settings.routes), self.routes, metrics=metrics, logs=logs, world=world)
 
@@ -96,12 +123,12 @@ class App:
 
     def connections(self) -> Iterable[PoolCount]:
         """Every route's upstream connections."""
-        return [PoolCount(name, active.pool.idle, active.pool.active) for name, active in self.routes.items()]
+        return [PoolCount(name, *active.connections) for name, active in self.routes.items()]
 
     def refusals(self) -> Mapping[str, float]:
         """Routes for which no token is fetched because of a 401, with the seconds left."""
         now = time.monotonic()
-        return {name: round(active.refused_until - now, 3) for name, active in self.routes.items() if active.refused_until > now}
+        return {name: round(active.refusing_until - now, 3) for name, active in self.routes.items() if active.refusing_until > now}
 
     def show_in(self, metrics: Metrics) -> None:
         """Let metrics tell of this configuration's routes and aliases, and of no others."""
@@ -124,7 +151,7 @@ class App:
         kept = {id(active) for active in after.routes.values()}
         for active in self.routes.values():
             if id(active) not in kept:
-                active.pool.close()
+                active.close()
         sources = {id(alias) for alias in after.aliases.values()}
         for alias in self.aliases.values():
             if id(alias) not in sources:
@@ -133,7 +160,7 @@ class App:
     async def aclose(self) -> None:
         """End every fetch and connection."""
         for active in self.routes.values():
-            active.pool.close()
+            active.close()
         for alias in self.aliases.values():
             await alias.aclose()
 
@@ -142,17 +169,7 @@ class App:
         known = before.aliases.get(credential.alias) if before else None
         if known is not None and known.credential == credential and known.egress == egress and self._same_files(before, egress.ca):
             return known
-        if self._token_tls is None:
-            self._token_tls = token_tls_context(egress.ca)
-        endpoint = TokenEndpoint(
-            credential,
-            tls=self._token_tls,
-            proxy=egress.proxy,
-            no_proxy=egress.no_proxy,
-            clock=time.monotonic,
-            wall=time.time,
-            chance=random.random,
-        )
+        endpoint = self._endpoint(credential)
         key = TokenKey(fingerprint(credential.alias, credential.grant))
         source = CachedTokenSource(
             credential.alias,
@@ -167,8 +184,38 @@ class App:
         )
         return Alias(credential, egress, key, endpoint, source)
 
-    def _route(self, route: Route, before: App | None) -> ActiveRoute:
+    def _endpoint(self, credential: Credential) -> TokenEndpoint:
         egress = self.settings.egress
+        said = credential.endpoint.token_request if credential.endpoint else TokenRequestOptions()
+        transport = TokenTransport(
+            credential.alias,
+            tls=self._tls(said.tls),
+            server_name=said.tls.server_name,
+            egress=egress,
+            own=said.proxy,
+            allow_link_local=credential.grant.allow_link_local,
+        )
+        return TokenEndpoint(
+            credential,
+            transport,
+            store=self.store,
+            others=self._others,
+            signer=self._signer,
+            clock=time.monotonic,
+            wall=time.time,
+            chance=random.random,
+            unique=_unguessable,
+            on_next_secret=self._events.next_secret_used,
+        )
+
+    def _tls(self, own: TokenTLS) -> ssl.SSLContext:
+        """One context for all aliases that say the same: reading the system's trust takes milliseconds."""
+        if own not in self._contexts:
+            self._contexts[own] = token_tls_context(self.settings.egress.ca, own)
+        return self._contexts[own]
+
+    def _route(self, said: Route, before: App | None) -> ActiveRoute:
+        egress, route = self.settings.egress, self._bound(said)
         known = before.routes.get(route.name) if before else None
         token = self._route_token(route)
         same = (
@@ -176,18 +223,24 @@ class App:
         )
         if known is not None and same and self._same_files(before, egress.ca, route.tls.ca, route.tls.cert, route.tls.key):
             return known
-        way_out = egress_of(route, egress.proxy)
-        if way_out is not None and bypasses_proxy(route.upstream.host, egress.no_proxy):
-            way_out = None
-        connector = Connector(route, resolver=self.resolver, context=tls_context(route, egress.ca), egress=way_out)
+        opened = Opening(self.resolver, egress, token.presented if token else ())
         return ActiveRoute(
-            route=route,
-            headers=HeaderPolicy.of(route),
-            pool=ConnectionPool(connector, route.pool, clock=time.monotonic, name=route.name, wait=route.timeout.response),
+            own=opened(route),
+            opened=opened,
+            injected=Injected.of(route, epoch=time.time, unique=_unguessable),
             memory=MemoryBudget(route.replay.memory_total),
             metrics=self._metrics.route(route.name),
             token=token,
         )
+
+    def _bound(self, route: Route) -> Route:
+        """The route, with its credential's client certificate where it has none of its own and tokens are bound to that (RFC 8705 §3)."""
+        alias = self.aliases.get(route.credential)
+        endpoint = alias.credential.endpoint if alias else None
+        if endpoint is None or endpoint.client_auth not in BINDING or route.tls.cert is not None:
+            return route
+        tls = endpoint.token_request.tls
+        return msgspec.structs.replace(route, tls=msgspec.structs.replace(route.tls, cert=tls.cert, key=tls.key))
 
     def _same_files(self, before: App | None, *files: str | None) -> bool:
         """Whether these files hold what they held when `before` read them."""
@@ -197,13 +250,20 @@ class App:
         if route.credential == "none":
             return None
         alias = self.aliases[route.credential]
-        return RouteToken(alias.credential.alias, alias.source, alias.key, tuple(alias.credential.grant.scope))
+        return RouteToken(route.credential, alias.source, alias.key, alias.credential.scope, presented(alias.credential.grant))
 
 
 def tls_files(settings: Settings) -> tuple[str, ...]:
     """The CA, certificate and key files that a configuration names; a new content is a new configuration."""
-    named = [settings.egress.ca, *(file for route in settings.routes for file in (route.tls.ca, route.tls.cert, route.tls.key))]
+    endpoints = [credential.endpoint for credential in settings.credentials.values() if credential.endpoint is not None]
+    said: list[RouteTLS | TokenTLS] = [route.tls for route in settings.routes]
+    said += [endpoint.token_request.tls for endpoint in endpoints]
+    named = [settings.egress.ca, *(file for tls in said for file in (tls.ca, tls.cert, tls.key))]
     return tuple(dict.fromkeys(file for file in named if file is not None))
+
+
+def _unguessable() -> str:
+    return secrets.token_urlsafe(16)
 
 
 def _new_id() -> str:

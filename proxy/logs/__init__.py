@@ -134,6 +134,9 @@ class EventLog:
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
         self._logs.event("info", "token_discarded", alias=alias, reason=reason, age=round(age, 3))
 
+    def next_secret_used(self, alias: str) -> None:
+        self._logs.event("warning", "next_secret_used", alias=alias, key=f"credentials.{alias}.client_secret.current")
+
     def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         code, key = (cause.code, cause.key) if cause else (None, None)
         if state == "cooling_down":

@@ -138,6 +138,9 @@ class Metrics:
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:  # noqa: ARG002  # the logs use it
         self.token_discards.labels(alias, reason).inc()
 
+    def next_secret_used(self, alias: str) -> None:
+        """Nothing to count: it happens once in a rotation, and the log tells it."""
+
     def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         """Nothing to count: states are read at the scrape (`watch_tokens`)."""
 

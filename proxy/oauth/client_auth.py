@@ -6,31 +6,83 @@ Exactly one method is used on a request; none is tried silently after another.
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 from urllib.parse import quote_plus
+
+from proxy.oauth.asserting import client_assertion
+from proxy.oauth.assertions import CLIENT_ASSERTION_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ClientAuthName = Literal["client_secret_basic", "client_secret_post"]
+    from proxy.oauth.names import Names
+
+ClientAuthName = Literal[
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "tls_client_auth",
+    "self_signed_tls_client_auth",
+    "none",
+]
 Encoding = Literal["form", "raw"]
 
 
-class ClientAuthentication(Protocol):
+@dataclass(frozen=True, slots=True)
+class Proof:
     """What a method adds to a token request."""
 
-    def __call__(self, client_id: str, client_secret: str, *, encoding: Encoding) -> tuple[Mapping[str, str], Mapping[str, str]]:
-        """(headers, body parameters)."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def client_secret_basic(client_id: str, client_secret: str, *, encoding: Encoding) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """HTTP Basic, id and secret form-encoded first unless `encoding` is raw (RFC 6749 §2.3.1)."""
-    return {"Authorization": "Basic " + basic_blob(client_id, client_secret, encoding=encoding)}, {}
+class ClientAuthentication(Protocol):
+    """A method: the credential's options and what is known now in, its proof out."""
+
+    def __call__(self, names: Names) -> Proof: ...
 
 
-def client_secret_post(client_id: str, client_secret: str, *, encoding: Encoding) -> tuple[Mapping[str, str], Mapping[str, str]]:  # noqa: ARG001  # encoding is a matter of Basic alone
+def client_secret_basic(names: Names) -> Proof:
+    """HTTP Basic, id and secret form-encoded first unless `basic_encoding` is raw (RFC 6749 §2.3.1)."""
+    grant = names.grant
+    return Proof({"Authorization": "Basic " + basic_blob(grant.client_id, names.secret("client_secret"), encoding=grant.basic_encoding)})
+
+
+def client_secret_post(names: Names) -> Proof:
     """Client id and secret as body parameters (RFC 6749 §2.3.1)."""
-    return {}, {"client_id": client_id, "client_secret": client_secret}
+    return Proof(parameters={"client_id": names.grant.client_id, "client_secret": names.secret("client_secret")})
+
+
+def client_secret_jwt(names: Names) -> Proof:
+    """A JWT under the client's secret (OpenID Connect Core §9)."""
+    secret, signer, alg = names.secret("client_secret"), names.facts.signer, names.grant.assertion.alg
+    return _asserted(names, client_assertion(names, lambda header, claims: signer.hmac(secret, claims=claims, alg=alg, header=header)))
+
+
+def private_key_jwt(names: Names) -> Proof:
+    """A JWT under the client's key (RFC 7523 §2.2), or one that somebody else signed."""
+    grant, signer = names.grant, names.facts.signer
+    if grant.client_assertion is not None:
+        return _asserted(names, names.secret("client_assertion").strip())
+    key, alg = names.secret("private_key"), grant.assertion.alg
+    return _asserted(names, client_assertion(names, lambda header, claims: signer.jwt(key, claims=claims, alg=alg, header=header)))
+
+
+def tls_client_auth(names: Names) -> Proof:
+    """The certificate of the connection (RFC 8705 §2); the client only names itself."""
+    return Proof(parameters={"client_id": names.grant.client_id})
+
+
+def none(names: Names) -> Proof:
+    """A public client names itself, if it has a name (RFC 6749 §3.2.1)."""
+    return Proof(parameters={"client_id": names.grant.client_id} if names.grant.client_id else {})
+
+
+def _asserted(names: Names, assertion: str) -> Proof:
+    named = {"client_id": names.grant.client_id} if names.grant.client_id else {}
+    return Proof(parameters={**named, "client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": assertion})
 
 
 def basic_blob(client_id: str, client_secret: str, *, encoding: Encoding) -> str:
@@ -42,4 +94,18 @@ def basic_blob(client_id: str, client_secret: str, *, encoding: Encoding) -> str
 CLIENT_AUTH: Mapping[ClientAuthName, ClientAuthentication] = {
     "client_secret_basic": client_secret_basic,
     "client_secret_post": client_secret_post,
+    "client_secret_jwt": client_secret_jwt,
+    "private_key_jwt": private_key_jwt,
+    "tls_client_auth": tls_client_auth,
+    "self_signed_tls_client_auth": tls_client_auth,
+    "none": none,
+}
+NEEDS: Mapping[ClientAuthName, tuple[str, ...]] = {  # the keys of which a method needs one
+    "client_secret_basic": ("client_secret",),
+    "client_secret_post": ("client_secret",),
+    "client_secret_jwt": ("client_secret",),
+    "private_key_jwt": ("private_key", "client_assertion"),
+    "tls_client_auth": ("token_request.tls.cert",),
+    "self_signed_tls_client_auth": ("token_request.tls.cert",),
+    "none": (),
 }

@@ -1,44 +1,25 @@
-"""A credential: what one alias of the security material says.
-
-The grant's fields shape the fingerprint; secrets and client authentication never do.
-"""
+"""A credential: what one alias of the security material says."""
 
 from __future__ import annotations
 
 import msgspec
 
-from proxy.oauth.client_auth import ClientAuthName, Encoding
-from proxy.oauth.exchange import ContentType, ScopeNarrowing
 from proxy.oauth.grants import Grant
-from proxy.oauth.lifetime import Lifetime
-from proxy.secrets import Secret
-from proxy.units import Seconds
-
-
-class TokenRequestOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the token endpoint is called."""
-
-    timeout: Seconds = Seconds(10)
-    content_type: ContentType = "form"
-
-
-class CredentialOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The keys that every type of credential has, beside `type` and the grant's own."""
-
-    description: str = ""
-    client_secret: Secret | None = None
-    client_auth: ClientAuthName = "client_secret_basic"
-    basic_encoding: Encoding = "form"  # form: RFC 6749 §2.3.1; raw: for servers that do not decode
-    token_request: TokenRequestOptions = TokenRequestOptions()
-    lifetime: Lifetime = Lifetime()
-    scope_narrowing: ScopeNarrowing = "refuse"
-    allow_plaintext: bool = False
-    allow_link_local: bool = False  # a token service on a link-local address, such as a cloud's metadata
+from proxy.oauth.options import EndpointOptions
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """One alias: its name, its grant, and the options that all grants share."""
+    """One alias: its name and its grant, whose fields are the alias's options."""
 
     alias: str
     grant: Grant
-    options: CredentialOptions
+
+    @property
+    def endpoint(self) -> EndpointOptions | None:
+        """The options of its token endpoint; None: it has none, and nothing is fetched."""
+        return self.grant if isinstance(self.grant, EndpointOptions) else None
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The scope that it asks for."""
+        return tuple(self.endpoint.scope) if self.endpoint else ()

@@ -1,207 +1,249 @@
-"""Runs a grant against its token endpoint.
+"""Runs a credential's exchange: gathers what its grant may know, carries requests and answers to and fro.
 
-One session and connector per credential, so that an endpoint that hangs slows no other; no redirect, no cookie, no environment.
+Secrets are read when a token is fetched, so that a rotated one is taken up; a refresh token is kept before its token is used.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
-import ssl
-from typing import TYPE_CHECKING
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from proxy.addresses import bypasses_proxy, forbidden_address
-from proxy.errors import SecretUnavailableError, TokenAddressRefusedError, TokenEgressError, TokenError, TokenResponseInvalidError
-from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
-from proxy.oauth.faults import AddressRefusedError, translated
-from proxy.oauth.response import MAX_RESPONSE
+from proxy.errors import SecretUnavailableError, TokenEndpointNotFoundError, TokenError, TokenInvalidClientError, TokenInvalidGrantError
+from proxy.oauth.discovery import discover, refuse_method, token_url
+from proxy.oauth.exchange import Facts
+from proxy.oauth.faults import translated
+from proxy.oauth.grants import exchange
+from proxy.oauth.names import Names
+from proxy.oauth.walk import names_of, options_named, secrets_of
 from proxy.secrets import SecretUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Mapping
 
     from proxy.oauth.credential import Credential
+    from proxy.oauth.exchange import Metadata, Prover, Signer, TokenRequest, TokenResponse
+    from proxy.oauth.store import TokenStore
+    from proxy.oauth.template import Template
     from proxy.oauth.token import Token, TokenKey
+    from proxy.oauth.transport import TokenTransport
+    from proxy.secrets import Secret
 
-CONNECTIONS = 10  # at once, per credential
-_PROXY_AUTHENTICATION = 407
-
-
-def tls_context(ca: str | None = None) -> ssl.SSLContext:
-    """The system's trust, and the CA file `ca` beside it.
-
-    Raises:
-        OSError: the file cannot be read, or is not PEM (ssl.SSLError).
-    """
-    context = ssl.create_default_context()
-    if ca is not None:
-        context.load_verify_locations(cafile=ca)
-    return context
+Result = TypeVar("Result")
+METADATA_LIFE = 3600.0  # seconds for which what a server says of itself is taken as it was
+STATIC_TIMEOUT = 10.0  # seconds in which a credential without an endpoint is read
 
 
-class CheckedResolver(AbstractResolver):
-    """A resolver that answers no link-local or metadata address."""
+class Others(Protocol):
+    """The tokens of the other aliases."""
 
-    def __init__(self, inner: AbstractResolver) -> None:
-        self._inner = inner
-
-    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        """The host's allowed addresses.
+    async def token(self, alias: str) -> Token:
+        """A usable one.
 
         Raises:
-            AddressRefusedError: there are none but forbidden ones.
+            TokenError: there is none.
         """
-        found = await self._inner.resolve(host, port, family)
-        allowed = [result for result in found if not forbidden_address(result["host"])]
-        if found and not allowed:
-            raise AddressRefusedError(f"{host} is {found[0]['host']}")
-        return allowed
 
-    async def close(self) -> None:
-        await self._inner.close()
+    def refused(self, alias: str, token: Token) -> None:
+        """A server did not take it."""
 
 
 class TokenEndpoint:
     """One credential's token endpoint.
 
     Args:
-        tls: the trust for the endpoint and for an https egress proxy.
-        proxy: the egress proxy's URL; None: straight out.
-        no_proxy: whom the egress proxy does not serve.
-        clock: monotonic seconds; wall: epoch seconds; chance: a number in [0, 1).
-        resolver: names to addresses; None: the system's. What it answers is checked.
+        transport: sends its requests.
+        store: keeps its refresh tokens.
+        others: the other aliases, of which a grant may need a token.
+        signer: signs with keys.
+        clock: monotonic seconds; wall: epoch seconds; chance: a number in [0, 1); unique: an unguessable text, new at every call.
+        on_next_secret: told when a rotation's next secret was taken where the current one was refused.
     """
 
     def __init__(
         self,
         credential: Credential,
+        transport: TokenTransport,
         *,
-        tls: ssl.SSLContext,
-        proxy: str | None = None,
-        no_proxy: tuple[str, ...] = (),
+        store: TokenStore,
+        others: Others,
+        signer: Signer,
         clock: Callable[[], float],
         wall: Callable[[], float],
         chance: Callable[[], float],
-        resolver: AbstractResolver | None = None,
+        unique: Callable[[], str],
+        on_next_secret: Callable[[str], None],
     ) -> None:
         self._credential = credential
-        self._tls = tls
-        host = URL(credential.grant.token_url).host or ""
-        self._proxy = None if proxy is None or bypasses_proxy(host, no_proxy) else URL(proxy)
+        self._alias = credential.alias
+        self._transport = transport
+        self._store = store
+        self._others = others
+        self._signer = signer
         self._clock = clock
         self._wall = wall
         self._chance = chance
-        self._resolver = resolver
-        self._session: aiohttp.ClientSession | None = None  # made by the first fetch, since it belongs to a running loop
+        self._unique = unique
+        self._on_next_secret = on_next_secret
+        self._secrets = secrets_of(credential.grant)
+        self._variables = [name.removeprefix("env:") for name in names_of(credential.grant) if name.startswith("env:")]
+        self._needed = tuple(options_named(credential.grant, "from").values())
+        self._metadata: tuple[Metadata, float] | None = None  # and until when, in monotonic seconds
+        self._later = False  # whether a rotation's next secret is the one that works
+        self._proves: tuple[str | None, Prover] | None = None  # the DPoP key's text, and what proves with it
+        self._url = ""  # where the last request went
 
-    async def fetch(self, _key: TokenKey) -> Token:
-        """A new token; the secret is read now, so that a rotated one is taken up.
+    async def fetch(self, key: TokenKey) -> Token:
+        """A new token.
 
         Raises:
             TokenError: what is wrong, with the key that repairs it; hosts and places are in its log_detail.
         """
-        grant, timeout = self._credential.grant, self._credential.options.token_request.timeout
+        endpoint = self._credential.endpoint
+        timeout = endpoint.token_request.timeout if endpoint else STATIC_TIMEOUT
         try:
-            steps = grant.exchange(self._facts())
             async with asyncio.timeout(timeout):
-                request = next(steps)
-                while True:
-                    request = steps.send(await self._send(request))
-        except StopIteration as done:
-            token: Token = done.value
-            return token
+                token = await self._exchanged(key)
         except TokenError as error:
-            error.log_detail = error.log_detail or self._place()
+            if isinstance(error, TokenEndpointNotFoundError):
+                self._metadata = None
+            error.log_detail = error.log_detail or _place(self._url)
             raise
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            fault = translated(exc, alias=self._credential.alias, proxied=self._proxy is not None, timeout=timeout)
-            fault.log_detail = f"{self._place()}: {fault.log_detail}"
+            fault = translated(exc, alias=self._alias, proxied=bool(self._url) and self._transport.proxied(self._url), timeout=timeout)
+            fault.log_detail = f"{_place(self._url)}: {fault.log_detail}"
             raise fault from exc
+        self._store.keep_refresh_token(key, token.refresh_token)
+        return token
 
     def secret_version(self) -> str | None:
-        """Something that changes when the secret does, and tells nothing of it; None: unreadable."""
-        secret = self._credential.options.client_secret
+        """Something that changes when a secret does, and tells nothing of it; None: one is unreadable, or none is at hand."""
+        digest = hashlib.sha256()
         try:
-            return None if secret is None else hashlib.sha256(secret.read().encode(errors="surrogatepass")).hexdigest()
+            for secret in self._secrets:
+                if secret.at_hand:
+                    digest.update(secret.read().encode(errors="surrogatepass") + b"\0")
         except SecretUnreadableError:
             return None
+        return digest.hexdigest()
 
     async def aclose(self) -> None:
         """End the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._transport.aclose()
 
-    def _facts(self) -> Facts:
-        alias, options = self._credential.alias, self._credential.options
-        if options.client_secret is None:
-            raise SecretUnavailableError("it has no client_secret", alias=alias)
+    async def _exchanged(self, key: TokenKey) -> Token:
+        """The token, with the other secret of a rotation where one is refused."""
+        tokens = {alias: await self._others.token(alias) for alias in self._needed}
         try:
-            secret = options.client_secret.read()
-            secret.encode()
-        except SecretUnreadableError as exc:
-            raise SecretUnavailableError(alias=alias, log_detail=str(exc)) from exc
-        except UnicodeEncodeError:  # an environment variable may hold any bytes; the exception would show one
-            raise SecretUnavailableError("the secret is not UTF-8 text", alias=alias) from None
+            return await self._run_with(key, tokens, later=self._later)
+        except TokenInvalidClientError:
+            if not any(secret.after for secret in self._secrets):
+                raise
+            token = await self._run_with(key, tokens, later=not self._later)
+            self._later = not self._later
+            if self._later:
+                self._on_next_secret(self._alias)
+            return token
+        except TokenInvalidGrantError:
+            for alias, token in tokens.items():
+                self._others.refused(alias, token)
+            raise
+
+    async def _run_with(self, key: TokenKey, tokens: Mapping[str, Token], *, later: bool) -> Token:
+        facts = replace(await self._facts(key, later=later), tokens={alias: token.value for alias, token in tokens.items()})
+        return await self._run(exchange(self._credential.grant, await self._located(facts)))
+
+    async def _run(self, steps: Generator[TokenRequest, TokenResponse, Result]) -> Result:
+        """What comes of an exchange, each of its requests sent."""
+        try:
+            request = next(steps)
+            while True:
+                self._url = request.url
+                request = steps.send(await self._transport.send(request))
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+
+    async def _facts(self, key: TokenKey, *, later: bool) -> Facts:
+        secrets = {secret: await self._read(path, secret, later=later) for secret, path in self._secrets.items()}
         return Facts(
-            alias=alias,
+            alias=self._alias,
+            key=key,
+            token_url="",
             now=self._clock(),
             epoch=self._wall(),
             jitter=self._chance(),
-            client_secret=secret,
-            client_auth=options.client_auth,
-            basic_encoding=options.basic_encoding,
-            content_type=options.token_request.content_type,
-            lifetime=options.lifetime,
-            scope_narrowing=options.scope_narrowing,
+            unique=self._unique,
+            wall=self._wall,
+            signer=self._signer,
+            secrets=secrets,
+            variables={name: self._variable(name) for name in self._variables},
+            refresh_token=self._store.refresh_token(key),
+            prover=self._prover(secrets),
         )
 
-    async def _send(self, request: TokenRequest) -> TokenResponse:
-        alias, url = self._credential.alias, URL(request.url, encoded=True)
-        if not self._credential.options.allow_link_local and forbidden_address(url.host or ""):
-            raise TokenAddressRefusedError("a link-local or metadata address", alias=alias)
-        if self._session is None:
-            self._session = self._new_session()
-        async with self._session.request(
-            request.method, url, data=request.body, headers=request.headers, proxy=self._proxy, allow_redirects=False
-        ) as response:
-            if self._proxy is not None and response.status == _PROXY_AUTHENTICATION:
-                raise TokenEgressError("the egress proxy asks for authentication", alias=alias, key="egress.proxy")
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return TokenResponse(response.status, headers, await self._body(response))
+    def _prover(self, secrets: Mapping[Secret, str]) -> Prover | None:
+        """What proves possession for this credential, the same at every exchange while its key stays."""
+        grant = self._credential.endpoint
+        if grant is None or not grant.dpop:
+            return None
+        key = secrets[grant.dpop_key] if grant.dpop_key is not None else None
+        if self._proves is None or self._proves[0] != key:
+            try:
+                self._proves = key, self._signer.prover(key)
+            except ValueError as exc:
+                raise SecretUnavailableError(str(exc), alias=self._alias, field="dpop_key") from exc
+        return self._proves[1]
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > MAX_RESPONSE:
-                response.close()
-                raise TokenResponseInvalidError(f"the answer is over {MAX_RESPONSE >> 20} MiB", alias=self._credential.alias)
-        return bytes(body)
+    async def _located(self, facts: Facts) -> Facts:
+        """The facts with the token endpoint: the one said, or the one that the issuer names."""
+        grant = self._credential.endpoint
+        if grant is None:
+            return facts
+        if grant.issuer is None:
+            said = grant.token_url
+            return replace(facts, token_url=said.render(Names(grant, facts)) if said is not None and not _waits(said) else "")
+        metadata = await self._found(grant.issuer)
+        refused = refuse_method(grant, metadata, self._alias)
+        if refused is not None:
+            raise refused
+        return replace(facts, token_url=token_url(grant, metadata), metadata=metadata)
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        resolver = self._resolver or ThreadedResolver()
-        connector = aiohttp.TCPConnector(
-            ssl=self._tls,
-            limit=CONNECTIONS,
-            force_close=True,  # tokens are rare: a kept connection would mostly be one that the server has closed
-            resolver=resolver if self._credential.options.allow_link_local else CheckedResolver(resolver),
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "bearerd"},
-            timeout=aiohttp.ClientTimeout(total=None),  # `fetch` bounds the whole exchange
-            trust_env=False,
-        )
+    async def _found(self, issuer: str) -> Metadata:
+        if self._metadata is None or self._clock() >= self._metadata[1]:
+            self._metadata = await self._run(discover(issuer, self._alias, self._wall())), self._clock() + METADATA_LIFE
+        return self._metadata[0]
 
-    def _place(self) -> str:
-        """The endpoint's URL for the log: without userinfo, query and fragment."""
-        url = URL(self._credential.grant.token_url)
-        return f"{url.scheme}://{url.host}:{url.port}{url.path}"
+    async def _read(self, path: str, secret: Secret, *, later: bool) -> str:
+        """A secret's value now; a program is waited for without holding others up."""
+        place = secret.after if later and secret.after is not None else secret
+        try:
+            value = place.read() if place.at_hand else await asyncio.to_thread(place.read)
+            value.encode()
+        except SecretUnreadableError as exc:
+            raise SecretUnavailableError(alias=self._alias, field=path, log_detail=str(exc)) from exc
+        except UnicodeEncodeError:  # an environment variable may hold any bytes; the exception would show one
+            raise SecretUnavailableError("the secret is not UTF-8 text", alias=self._alias, field=path) from None
+        return value
+
+    def _variable(self, name: str) -> str:
+        value = os.environ.get(name, "")
+        if not value:
+            raise SecretUnavailableError(f"environment variable {name} is not set", alias=self._alias, field="")
+        return value
+
+
+def _waits(token_url: Template) -> bool:
+    """Whether an earlier step's answer is needed to know it."""
+    return any(name.startswith("step") for name in token_url.names)
+
+
+def _place(url: str) -> str:
+    """A URL for the log: without userinfo, query and fragment."""
+    parsed = URL(url)
+    return f"{parsed.scheme}://{parsed.host}:{parsed.port}{parsed.path}" if url else ""

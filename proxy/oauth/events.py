@@ -26,6 +26,9 @@ class Events(Protocol):
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
         """A token was dropped `age` seconds after it was obtained."""
 
+    def next_secret_used(self, alias: str) -> None:
+        """A rotation's next secret was taken where the current one was refused."""
+
     def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         """A key's state changed; `cause` is the last failure, `until` the epoch seconds at which a cool-down ends."""
 
@@ -51,3 +54,7 @@ class Fanout:
     def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         for member in self._members:
             member.token_state(alias, state, cause=cause, until=until)
+
+    def next_secret_used(self, alias: str) -> None:
+        for member in self._members:
+            member.next_secret_used(alias)

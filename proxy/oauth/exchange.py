@@ -6,23 +6,20 @@ Pure: a grant sees nothing else, so that it needs no I/O, no clock and no random
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from proxy.oauth.client_auth import ClientAuthName, Encoding
-    from proxy.oauth.lifetime import Lifetime
-
-ContentType = Literal["form", "json"]
-ScopeNarrowing = Literal["refuse", "accept"]
+    from proxy.oauth.token import PerSend, TokenKey
+    from proxy.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
     """One HTTP request to a token endpoint."""
 
-    url: str
+    url: str = field(repr=False)  # its query may hold a secret
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     method: str = "POST"
@@ -33,7 +30,7 @@ class TokenResponse:
     """One HTTP response of a token endpoint; header names are lower case, `cookies` are the values of its Set-Cookie lines."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     cookies: tuple[str, ...] = field(default=(), repr=False)
 
@@ -93,21 +90,107 @@ class Resource(tuple[str, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a grant may know: secrets are resolved, times and chance are given.
+    """What a grant may know: secrets are read, other aliases' tokens are at hand, times and chance are given.
 
     Args:
+        alias: the credential's name.
+        key: whose token is asked for, with what a caller presented of the subject.
+        token_url: where the token request goes: rendered, or found by discovery.
         now: monotonic seconds, at which this exchange began.
         epoch: the same moment in epoch seconds.
         jitter: a number in [0, 1), which spreads the refreshes of many processes.
+        secrets: the value of every secret that the credential names; variables: those of its `${env:NAME}`, by name.
+        tokens: the tokens of the other aliases that the grant needs.
+        refresh_token: what an earlier exchange for this key brought, or None.
+        metadata: what the authorization server says of itself, where it was asked.
+        unique: a new unguessable text at every call, for a `jti`, an id, `${random}`.
+        wall: epoch seconds now, for what is made at a later send.
+        signer: signs with keys; draws what a signature needs of randomness.
+        prover: proves possession of the credential's DPoP key, where it has one.
     """
 
     alias: str
+    key: TokenKey
+    token_url: str = field(repr=False)
     now: float
     epoch: float
     jitter: float
-    client_secret: str = field(repr=False)
-    client_auth: ClientAuthName
-    basic_encoding: Encoding
-    content_type: ContentType
-    lifetime: Lifetime
-    scope_narrowing: ScopeNarrowing = "refuse"
+    unique: Callable[[], str]
+    wall: Callable[[], float]
+    signer: Signer
+    secrets: Mapping[Secret, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    metadata: Metadata | None = None
+    prover: Prover | None = field(default=None, repr=False)
+
+    def read(self, secret: Secret | None) -> str:
+        """The value of a secret of this credential; "" where it names none."""
+        return self.secrets[secret] if secret is not None else ""
+
+
+class Signer(Protocol):
+    """Signs with keys that come as text (`proxy.oauth.signing`).
+
+    Every method raises ValueError, with nothing of a key in it, where a key or certificate cannot be used.
+    """
+
+    def jwt(self, key: str, *, claims: Mapping[str, object], alg: str | None = None, header: Mapping[str, object] | None = None) -> str:
+        """A JWT signed with a private key; None: the algorithm that fits it."""
+
+    def hmac(self, secret: str, *, claims: Mapping[str, object], alg: str | None = None, header: Mapping[str, object] | None = None) -> str:
+        """A JWT whose MAC is made with a client's secret."""
+
+    def thumbprint(self, certificate: str, hash_name: Literal["sha1", "sha256"]) -> str:
+        """The certificate's hash, as `x5t` and `x5t#S256` say it (RFC 7515 §4.1.7)."""
+
+    def saml(self, assertion: SAMLAssertion, *, key: str, certificate: str, alg: str | None = None) -> str:
+        """A signed SAML assertion, in base64url (RFC 7522 §2.1)."""
+
+    def prover(self, key: str | None) -> Prover:
+        """Proves possession of a key (RFC 9449); None: of one of this process's own."""
+
+
+class Prover(Protocol):
+    """A DPoP key at work, with the nonces that servers gave for its proofs."""
+
+    def nonce(self, url: str) -> str | None:
+        """What the server of `url` wants in the next proof, or None."""
+
+    def learn(self, url: str, nonce: str | None) -> bool:
+        """Keep a `DPoP-Nonce` header of the server of `url`; False where it is none."""
+
+    def proof(self, method: str, url: str, *, nonce: str | None) -> str:
+        """A proof for a token endpoint (RFC 9449 §4.2)."""
+
+    def for_token(self, token: str) -> PerSend:
+        """What a bound token puts on each send to an API (RFC 9449 §7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SAMLAssertion:
+    """What a SAML 2.0 bearer assertion says (RFC 7522 §3); `epoch` and `lifetime` in seconds, `unique` its ID."""
+
+    issuer: str
+    subject: str
+    audience: str
+    recipient: str
+    name_id_format: str
+    attributes: Mapping[str, str]
+    epoch: float
+    lifetime: float
+    unique: str
+    encoding: Literal["base64url", "base64"] = "base64url"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What an authorization server says of itself (RFC 8414 §2); None: it does not say."""
+
+    issuer: str
+    token_endpoint: str
+    auth_methods: tuple[str, ...] | None = None
+    grant_types: tuple[str, ...] | None = None
+    scopes: tuple[str, ...] | None = None
+    mtls_token_endpoint: str | None = None  # RFC 8705 §5

@@ -1,38 +1,52 @@
 """Grants: what is said to a token endpoint and what comes of the answer, without I/O.
 
-A grant's fields are its YAML options and shape the fingerprint; a secret is never a field.
+A grant's fields are its YAML options and shape the fingerprint; a secret is a place, and no part of it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlencode
+import base64
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import msgspec
 
-from proxy.oauth.client_auth import CLIENT_AUTH
-from proxy.oauth.exchange import Facts, Resource, Scope, TokenRequest, TokenResponse
-from proxy.oauth.response import parse_token
+from proxy.errors import TokenRefusedError
+from proxy.oauth.asserting import bearer_assertion, saml_assertion
+from proxy.oauth.client_auth import ClientAuthName, Proof
+from proxy.oauth.lifetime import Lifetime, times
+from proxy.oauth.names import Names
+from proxy.oauth.options import CredentialOptions, EndpointOptions, Options, Refresh, Step
+from proxy.oauth.placement import placed
+from proxy.oauth.proving import proven
+from proxy.oauth.request import standard, token_request, written
+from proxy.oauth.response import heard, parse_token
+from proxy.oauth.token import Token
+from proxy.oauth.walk import names_of
+from proxy.secrets import Secret  # msgspec reads the fields' types
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
-    from proxy.oauth.token import Token
+    from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
 
-__all__ = ["GRANTS", "ClientCredentials", "Facts", "Grant", "Resource", "Scope", "TokenRequest", "TokenResponse", "fingerprint"]
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a name of RFC 8693 §3
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 §2.1
+SAML2_BEARER = "urn:ietf:params:oauth:grant-type:saml2-bearer"  # RFC 7522 §2.1
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  # RFC 8693 §2.1
 
 
 class Grant(Protocol):
-    """A family member: a frozen struct of YAML options with one verb."""
+    """A family member: a frozen struct of YAML options, those of CredentialOptions among them, with one verb."""
 
     @property
-    def token_url(self) -> str: ...
+    def description(self) -> str: ...
     @property
-    def client_id(self) -> str: ...
+    def lifetime(self) -> Lifetime: ...
     @property
-    def scope(self) -> Scope: ...
+    def allowed_hosts(self) -> tuple[str, ...]: ...
+    @property
+    def allow_link_local(self) -> bool: ...
 
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         """Yield requests, receive responses, return a Token.
@@ -42,62 +56,230 @@ class Grant(Protocol):
         """
 
 
-def fingerprint(alias: str, grant: Grant) -> str:
-    """What tells an alias's tokens from all others: a SHA-256 over its name, the grant's type and the grant's fields.
+def exchange(grant: Grant, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+    """The whole exchange: by the refresh token that an earlier one left, else by the grant; with proofs where the credential says so.
 
-    The alias is among them, so that no alias is served a token that only another's secret could fetch.
+    A refused refresh token falls back to the grant in full; what is returned holds the refresh token to keep from now on.
 
-    No secret, key or client_auth is among them, so that rotating a secret leaves the tokens where they are.
+    Raises:
+        TokenError: the endpoint refused, or answered something unusable.
     """
-    fields = {name: getattr(grant, name) for name in type(grant).__struct_fields__}  # type: ignore[attr-defined]  # every grant is a msgspec.Struct
-    return hashlib.sha256(json.dumps([alias, type(grant).__name__, fields], sort_keys=True).encode()).hexdigest()
+
+    def begin() -> Generator[TokenRequest, TokenResponse, Token]:
+        return _refreshed(grant, facts) if facts.refresh_token and isinstance(grant, Refreshable) else grant.exchange(facts)
+
+    return (yield from begin() if facts.prover is None else proven(begin, facts.prover))
 
 
-class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The client's own token (RFC 6749 §4.4)."""
+class Refreshable(EndpointOptions, frozen=True, kw_only=True):
+    """A grant whose answer may bring a refresh token (RFC 6749 §6)."""
 
-    token_url: str
+    refresh: Refresh | None = None
+
+
+def _refreshed(grant: Refreshable, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+    try:
+        return (yield from refreshed(grant, facts, facts.refresh_token or ""))
+    except TokenRefusedError:
+        return (yield from cast("Grant", grant).exchange(facts))
+
+
+def refreshed(grant: Refreshable, facts: Facts, refresh_token: str) -> Generator[TokenRequest, TokenResponse, Token]:
+    """A token for a refresh token (RFC 6749 §6); one that the server did not rotate stays.
+
+    Raises:
+        TokenError: the endpoint refused, or answered something unusable.
+    """
+    names = Names(grant, facts).knowing(refresh_token=refresh_token)
+    said = grant.refresh or Refresh()
+    options = said.token_request or msgspec.structs.replace(grant.token_request, body=None)
+    url = said.token_url.render(names) if said.token_url else None
+    parameters = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    response = yield token_request(names, parameters, options=options, url=url)
+    token = parse_token(response, names)
+    return token if token.refresh_token else replace(token, refresh_token=refresh_token)
+
+
+class ClientCredentials(EndpointOptions, frozen=True, kw_only=True):
+    """The client's own token (RFC 6749 §4.4); a refresh token in the answer is not used (§4.4.3)."""
+
     client_id: str
-    scope: Scope = Scope()
-    audience: str | None = None
-    resource: Resource = Resource()
 
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
-        """One request, one token.
-
-        Raises:
-            TokenError: the endpoint refused, or answered something unusable.
-        """
-        parameters: dict[str, str | Resource] = {"grant_type": "client_credentials"}
-        if self.scope:
-            parameters["scope"] = " ".join(self.scope)
-        if self.audience:
-            parameters["audience"] = self.audience
-        if self.resource:
-            parameters["resource"] = self.resource
-        response = yield _token_request(self, parameters, facts)
-        return parse_token(response, facts, client_id=self.client_id, scope=self.scope)
+        names = Names(self, facts)
+        response = yield token_request(names, {"grant_type": "client_credentials", **standard(self)})
+        return parse_token(response, names)
 
 
-def _token_request(grant: Grant, parameters: Mapping[str, str | Resource], facts: Facts) -> TokenRequest:
-    """A POST whose body always holds `parameters` (a server answered 415 to an empty one)."""
-    method = CLIENT_AUTH[facts.client_auth]
-    headers, proof = method(grant.client_id, facts.client_secret, encoding=facts.basic_encoding)
-    said = {**parameters, **proof}
-    if facts.content_type == "json":
-        kind, body = "application/json", json.dumps({name: _plain(value) for name, value in said.items()})
-    else:
-        kind, body = "application/x-www-form-urlencoded", urlencode(said, doseq=True)
-    return TokenRequest(grant.token_url, body.encode(), {"Content-Type": kind, "Accept": "application/json", **headers})
+class Password(Refreshable, frozen=True, kw_only=True):
+    """A resource owner's token for name and password (RFC 6749 §4.3), for servers that have nothing better."""
+
+    username: str
+    password: Secret
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        names = Names(self, facts)
+        owner = {"username": self.username, "password": facts.read(self.password)}
+        response = yield token_request(names, {"grant_type": "password", **owner, **standard(self)})
+        return parse_token(response, names)
 
 
-def _plain(value: str | Resource) -> str | list[str]:
-    """One resource is a text in JSON, several are an array."""
-    if isinstance(value, str):
-        return value
-    return value[0] if len(value) == 1 else list(value)
+class RefreshToken(Refreshable, frozen=True, kw_only=True):
+    """A token for a refresh token that was obtained elsewhere (RFC 6749 §6)."""
+
+    refresh_token: Secret
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        return (yield from refreshed(self, facts, facts.read(self.refresh_token)))
+
+
+class JWTBearer(Refreshable, frozen=True, kw_only=True):
+    """A token for a signed assertion (RFC 7523 §2.1): our own, another alias's token, or the caller's."""
+
+    grants_by_assertion: ClassVar[bool] = True
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        return (yield from _asserted(self, facts, JWT_BEARER, _jwt(self, facts)))
+
+
+class SAMLBearer(Refreshable, frozen=True, kw_only=True):
+    """A token for a signed SAML 2.0 assertion (RFC 7522 §2.1)."""
+
+    grants_by_assertion: ClassVar[bool] = True
+
+    private_key: Secret
+    certificate: Secret
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        return (yield from _asserted(self, facts, SAML2_BEARER, saml_assertion(Names(self, facts))))
+
+
+class ExchangedToken(Options, frozen=True, kw_only=True):
+    """Where a token that is exchanged comes from: another alias, or a header of the incoming request."""
+
+    from_: str | None = msgspec.field(name="from", default=None)
+    header: str | None = None
+    type: str = ACCESS_TOKEN
+
+    def value(self, facts: Facts) -> str:
+        """The token itself."""
+        return facts.tokens[self.from_] if self.from_ else _presented(facts, self.header or "")
+
+
+class TokenExchange(Refreshable, frozen=True, kw_only=True):
+    """A token for another token (RFC 8693 §2.1)."""
+
+    subject_token: ExchangedToken
+    actor_token: ExchangedToken | None = None
+    requested_token_type: str | None = None
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        names = Names(self, facts)
+        said: dict[str, object] = {"grant_type": TOKEN_EXCHANGE, **standard(self)}
+        said |= {"subject_token": self.subject_token.value(facts), "subject_token_type": self.subject_token.type}
+        if self.actor_token is not None:
+            said |= {"actor_token": self.actor_token.value(facts), "actor_token_type": self.actor_token.type}
+        if self.requested_token_type is not None:
+            said["requested_token_type"] = self.requested_token_type
+        response = yield token_request(names, said)
+        return parse_token(response, names)
+
+
+class LoginToken(Refreshable, frozen=True, kw_only=True):
+    """A vendor's own login: calls in order, each with what the earlier ones answered."""
+
+    username: str = ""
+    password: Secret | None = None
+    client_auth: ClientAuthName = "none"
+    steps: tuple[Step, ...] = ()
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        names = Names(self, facts)
+        if names_of(self) & {"assertion"}:
+            names = names.knowing(assertion=_jwt(self, facts))
+        for number, step in enumerate(self.steps, 1):
+            response = yield written(step.token_request, step.token_url.render(names), names, said={}, proof=Proof())
+            heard(response, names)
+            names = names.hearing(f"step{number}", response, step.values)
+        url = self.token_url.render(names) if self.token_url else None
+        said = {"grant_type": self.grant_type} if self.grant_type else {}
+        response = yield token_request(names, {**said, **standard(self)}, url=url)
+        return parse_token(response, names, typed=False)
+
+
+class UserCredentials(CredentialOptions, frozen=True, kw_only=True):
+    """A user's name and password, as HTTP Basic (RFC 7617)."""
+
+    username: str
+    password: Secret
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        yield from ()
+        blob = base64.b64encode(f"{self.username}:{facts.read(self.password)}".encode()).decode("ascii")
+        return _static(self, facts, blob, prefix="Basic ")
+
+
+class SecureParameter(CredentialOptions, frozen=True, kw_only=True):
+    """A key or token that does not change by itself, in any header or in the query."""
+
+    value: Secret
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        yield from ()
+        return _static(self, facts, facts.read(self.value))
+
+
+def _jwt(grant: EndpointOptions, facts: Facts) -> str:
+    """What a credential asserts: another alias's token, the caller's, or a JWT of its own."""
+    said = grant.assertion
+    if said.from_ or said.header:
+        return ExchangedToken(from_=said.from_, header=said.header).value(facts)
+    return bearer_assertion(Names(grant, facts))
+
+
+def _asserted(grant: Refreshable, facts: Facts, grant_type: str, assertion: str) -> Generator[TokenRequest, TokenResponse, Token]:
+    """A token for an assertion (RFC 7521 §4.1)."""
+    names = Names(grant, facts).knowing(assertion=assertion)
+    response = yield token_request(names, {"grant_type": grant_type, "assertion": assertion, **standard(grant)})
+    return parse_token(response, names)
+
+
+def _presented(facts: Facts, header: str) -> str:
+    """The token that the caller presented in `header`, without its scheme."""
+    said = facts.key.presented[header.lower()]
+    return said.rpartition(" ")[2]
+
+
+def _static(grant: CredentialOptions, facts: Facts, value: str, *, prefix: str | None = None) -> Token:
+    """A credential that does not expire; it is read again as often as `lifetime.when_missing` says."""
+    names = Names(cast("EndpointOptions", grant), facts).knowing(token=value)  # only what every credential has is looked up
+    said = grant.token_placement
+    if prefix is not None and said.prefix is None:
+        said = msgspec.structs.replace(said, prefix=prefix)
+    put = placed(names, value, said=said)
+    lifetime = grant.lifetime.fixed or grant.lifetime.when_missing
+    due, usable, expires = times(facts.now, lifetime, grant.lifetime, facts.jitter)
+    return Token(
+        value=value,
+        obtained_at=facts.now,
+        expires_at=expires,
+        due_at=due,
+        usable_until=usable,
+        headers=put.headers,
+        query=put.query,
+        per_send=put.per_send,
+        look_up=names,
+    )
 
 
 GRANTS: dict[str, type[Grant]] = {
     "oauth2_client_credentials": ClientCredentials,
+    "oauth2_password": Password,
+    "oauth2_refresh_token": RefreshToken,
+    "oauth2_jwt_bearer": JWTBearer,
+    "oauth2_saml_bearer": SAMLBearer,
+    "oauth2_token_exchange": TokenExchange,
+    "login_token": LoginToken,
+    "user_credentials": UserCredentials,
+    "secure_parameter": SecureParameter,
 }

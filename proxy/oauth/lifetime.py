@@ -27,6 +27,7 @@ class Lifetime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     min_remaining: Seconds = Seconds(2)  # or 5 % of the lifetime, whichever is smaller
     min_refresh_interval: Seconds = Seconds(1)
     when_missing: Seconds = Seconds(300)
+    fixed: Seconds | None = None  # whatever the server says
 
 
 class Times(NamedTuple):

@@ -16,6 +16,8 @@ from proxy.oauth.client_auth import basic_blob
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from proxy.oauth.names import Names
+
 MAX_QUOTED = 200  # bytes
 MAX_READ = 16 << 10  # characters of which a quotation is made; what is behind them is never seen
 REDACTED = "[redacted]"
@@ -23,7 +25,14 @@ REDACTED = "[redacted]"
 _OPAQUE = re.compile(r"(?=[\w.~+/=%!|-]*(?:[0-9]|[a-z][A-Z]|[A-Z][a-z]*[A-Z]))[\w.~+/=%!|-]{24,}")
 
 
-def sent_secrets(client_id: str, client_secret: str) -> tuple[str, ...]:
+def sent_secrets(names: Names) -> tuple[str, ...]:
+    """Every form in which what is secret in an exchange may have travelled, and come back."""
+    facts, owner = names.facts, getattr(names.grant, "username", "")
+    values = {*facts.secrets.values(), *facts.variables.values(), *facts.tokens.values(), facts.refresh_token or ""}
+    return tuple(form for value in values for name in {names.grant.client_id, owner} for form in forms(name, value) if value)
+
+
+def forms(client_id: str, client_secret: str) -> tuple[str, ...]:
     """Every form in which this client's secret may have travelled, and come back."""
     spelled = {
         client_secret,
@@ -42,9 +51,9 @@ def sent_secrets(client_id: str, client_secret: str) -> tuple[str, ...]:
 def quoted(text: str, secrets: Iterable[str]) -> str:
     """`text` in at most 200 bytes of printable ASCII, without `secrets` (in any case, for %2f) and without long opaque runs."""
     shown = text[:MAX_READ]
-    forms = sorted(filter(None, secrets), key=len, reverse=True)
-    if forms:
-        shown = re.sub("|".join(map(re.escape, forms)), REDACTED, shown, flags=re.IGNORECASE)
+    written = sorted(filter(None, secrets), key=len, reverse=True)
+    if written:
+        shown = re.sub("|".join(map(re.escape, written)), REDACTED, shown, flags=re.IGNORECASE)
     shown = _OPAQUE.sub(REDACTED, shown)
     shown = "".join(character if " " <= character <= "~" else "?" for character in shown)
     return shown if len(shown) <= MAX_QUOTED else shown[: MAX_QUOTED - 3] + "..."

@@ -5,19 +5,24 @@ A declared error code counts before the status (RFC 6749 §5.2), also inside a 2
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from proxy import errors
+from proxy.oauth.clock import TOLERATED, skew
+from proxy.oauth.clock import told as clock_told
+from proxy.oauth.declared import Declared, declared, fine
 from proxy.oauth.expiry import retry_after
 from proxy.oauth.quoting import quoted
+from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, target_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.oauth.exchange import Facts, TokenResponse
+    from proxy.oauth.answer import Decoded
+    from proxy.oauth.exchange import TokenResponse
+    from proxy.oauth.names import Names
 
 _DECLARED: Mapping[str, type[errors.TokenError]] = {  # RFC 6749 §5.2
     "invalid_client": errors.TokenInvalidClientError,
@@ -28,21 +33,11 @@ _DECLARED: Mapping[str, type[errors.TokenError]] = {  # RFC 6749 §5.2
     "server_error": errors.TokenServerError,
     "temporarily_unavailable": errors.TokenServerError,
 }
+_CLIENT_ID = {"invalid_client_id", "unknown_client", "application_cannot_be_found"}  # Salesforce, Shopify: told apart from the secret
+_A_PERSONS = {"consent_required", "interaction_required"}  # OpenID Connect Core §3.1.2.6; no key gives consent
+_TARGET = {"invalid_target", "invalid_resource"}  # RFC 8707 §2, and Entra
+_DPOP = {"invalid_dpop_proof", "use_dpop_nonce"}  # RFC 9449 §5
 _NOT_FOUND = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
-_BOILERPLATE = re.compile(r"\(e\.g\.[^)]*\)")  # RFC 6749 §5.2's own sentence names the method as one example among others
-_METHOD_RULED_OUT = re.compile(
-    r"client_assertion|authenticat\w+[ _-]method|auth[ _]method|token_endpoint_auth|missing client|no client (?:auth|cred)|"
-    r"(?:client_secret|client secret|credentials?|authorization header)\W+(?:is |was |are )?"
-    r"(?:missing|required|not (?:found|provided|present))",
-    re.IGNORECASE,
-)
-_PARAMETERS = (  # a word in an error_description, and the field that says that parameter
-    (re.compile(r"\baudience\b", re.IGNORECASE), "audience"),
-    (re.compile(r"\bresource\b", re.IGNORECASE), "resource"),
-    (re.compile(r"\bscopes?\b", re.IGNORECASE), "scope"),
-    (re.compile(r"content[- _]type|urlencoded|\bjson\b", re.IGNORECASE), "token_request.content_type"),
-    (re.compile(r"client[_ ]?id\b", re.IGNORECASE), "client_id"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +45,10 @@ class Answer:
     """A response beside what was asked."""
 
     response: TokenResponse
-    facts: Facts
-    scope: tuple[str, ...]
+    names: Names
+    body: Mapping[str, object] | None = field(repr=False)  # None: no object with members
+    decoded: Decoded = field(repr=False)  # None: nothing that can be read
     secrets: tuple[str, ...] = field(repr=False)
-    body: Mapping[str, object] | None = field(repr=False)  # None: not a JSON object
 
     @property
     def said(self) -> str:
@@ -63,33 +58,35 @@ class Answer:
 
     @property
     def error(self) -> str:
-        """The declared error's code, or ""; some servers put an object there."""
-        match (self.body or {}).get("error"):
-            case str(code):
-                return code
-            case {"code": str(code)} | {"type": str(code)} | {"status": str(code)}:
-                return code
-            case dict() | True:
-                return "error"
-            case _:
-                return ""
+        """The declared error's code, or ""; inside a 2xx only what nothing but an error says, or what stands in a token's place."""
+        code, _, certain = self.own
+        if certain or self.response.status >= HTTPStatus.BAD_REQUEST:
+            return code
+        return "" if fine(code) or self._has_token else code
 
     @property
     def description(self) -> str:
-        body = self.body or {}
-        match (body.get("error"), body.get("error_description")):
-            case (_, str(text)):
-                return text
-            case ({"message": str(text)}, _):
-                return text
-            case _:
-                return ""
+        return self.own.text
+
+    @property
+    def own(self) -> Declared:
+        """The error in the answer's own words, neither quotable nor sure to be one."""
+        return declared(self.decoded)
+
+    @property
+    def skew(self) -> float | None:
+        """Seconds that this host's clock is ahead of the server's."""
+        return skew(self.response.headers.get("date", ""), self.names.facts.epoch)
+
+    @property
+    def _has_token(self) -> bool:
+        return self.names.grant.token_response.access_token.find(self.response, self.decoded) is not None
 
     @property
     def declared(self) -> str:
-        """`invalid_scope (no such scope)`, quotable."""
+        """`invalid_scope (no such scope)`, quotable; "": nothing is declared."""
         code, description = self.quote(self.error), self.quote(self.description)
-        return f"{code} ({description})" if description else code
+        return f"{code} ({description})".lstrip() if description else code
 
     def quote(self, text: str) -> str:
         return quoted(text, self.secrets)
@@ -97,13 +94,20 @@ class Answer:
 
 def refusal(answer: Answer) -> errors.TokenError | None:
     """Why there is no token, in the order in which a cause is certain; None: nothing was refused."""
-    alias, status = answer.facts.alias, answer.response.status
+    error = _refusal(answer)
+    if error is not None:
+        error.skew = answer.skew
+    return error
+
+
+def _refusal(answer: Answer) -> errors.TokenError | None:
+    alias, status = answer.names.facts.alias, answer.response.status
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return errors.TokenRedirectError(f"{answer.said}, and redirects are not followed", alias=alias)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = retry_after(answer.response.headers.get("retry-after", ""), answer.facts.epoch)
+        wait = retry_after(answer.response.headers.get("retry-after", ""), answer.names.facts.epoch)
         return errors.TokenRateLimitedError(_with_declared(answer), alias=alias, retry_after=wait)
-    if answer.error in _DECLARED:
+    if answer.error.lower() in _DECLARED:
         return _declared(answer)
     if status in _NOT_FOUND:
         return errors.TokenEndpointNotFoundError(_with_declared(answer), alias=alias)
@@ -115,33 +119,64 @@ def refusal(answer: Answer) -> errors.TokenError | None:
 
 
 def _with_declared(answer: Answer) -> str:
-    return f"{answer.said}, {answer.declared}" if answer.error else answer.said
+    return f"{answer.said}, {answer.declared}" if answer.declared else answer.said
 
 
 def _declared(answer: Answer) -> errors.TokenError:
-    facts, told = answer.facts, _with_declared(answer)
-    kind, client_auth = _DECLARED[answer.error], answer.facts.client_auth
-    if kind is errors.TokenInvalidClientError:
-        field_ = "client_auth" if _rules_out_method(answer) else "client_secret"
-        return kind(f"{told}; the client_auth used was {client_auth}", alias=facts.alias, field=field_)
-    if kind is errors.TokenInvalidScopeError:
-        return kind(f"{told}; the scope asked was {answer.quote(' '.join(answer.scope)) or 'none'}", alias=facts.alias)
-    return kind(told, alias=facts.alias)
-
-
-def _rules_out_method(answer: Answer) -> bool:
-    return bool(_METHOD_RULED_OUT.search(_BOILERPLATE.sub("", answer.description)))
+    """A refusal with a code that RFC 6749 knows, and the key that it is about."""
+    names, told = answer.names, _with_declared(answer)
+    alias, grant = names.facts.alias, names.grant
+    match kind := _DECLARED[answer.error.lower()]:
+        case errors.TokenInvalidClientError:
+            return kind(
+                f"{told}; {_method(answer)}{_clock(answer)}", alias=alias, field=_field(answer, client_key(names, answer.description))
+            )
+        case errors.TokenInvalidGrantError:
+            return kind(told + _clock(answer), alias=alias, field=_field(answer, grant_key(names, answer.description)))
+        case errors.TokenInvalidScopeError:
+            asked = answer.quote(" ".join(grant.scope))
+            field_ = "assertion.claims" if not asked and grant.assertion.claims is not None else None  # where Google reads it
+            return kind(f"{told}; the scope asked was {asked or 'none'}", alias=alias, field=field_)
+        case errors.TokenUnsupportedGrantError:
+            return kind(told, alias=alias, field="grant_type" if grant.grant_type else None)
+        case _:
+            return kind(told, alias=alias)
 
 
 def _refused(answer: Answer) -> errors.TokenError:
     """A 4xx without a known code, or an unknown error inside a 200."""
-    facts, told = answer.facts, _with_declared(answer)
+    names, told, code = answer.names, _with_declared(answer), answer.error.lower()
+    alias, grant = names.facts.alias, names.grant
     if answer.response.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
-        told = f"{told}: it does not take a {facts.content_type} body"
-        return errors.TokenRefusedError(told, alias=facts.alias, field="token_request.content_type")
-    found = "client_secret" if answer.response.status == HTTPStatus.UNAUTHORIZED else None
-    if answer.error == "invalid_target":  # RFC 8707 §2
-        found = "resource"
-    elif answer.error:
-        found = next((name for word, name in _PARAMETERS if word.search(answer.description)), found)
-    return errors.TokenRefusedError(f"{told}; the client_auth used was {facts.client_auth}", alias=facts.alias, field=found)
+        told = f"{told}: it does not take a {grant.token_request.content_type} body"
+        return errors.TokenRefusedError(told, alias=alias, field="token_request.content_type")
+    if code in _CLIENT_ID:
+        return errors.TokenInvalidClientError(f"{told}; {_method(answer)}", alias=alias, field="client_id")
+    if code in _A_PERSONS:
+        return errors.TokenRefusedError(told, alias=alias, field="")
+    if code in _DPOP:
+        return errors.TokenRefusedError(told + _clock(answer), alias=alias, field=_field(answer, "dpop"))
+    found = client_key(names, answer.description) if answer.response.status == HTTPStatus.UNAUTHORIZED else None
+    found = target_key(grant) if code in _TARGET else parameter_key(grant, answer.description) or found
+    return errors.TokenRefusedError(f"{told}; {_method(answer)}", alias=alias, field=found)
+
+
+def _method(answer: Answer) -> str:
+    """How the client proved itself, and what the server's metadata lists where it was asked."""
+    facts, used = answer.names.facts, f"the client_auth used was {answer.names.grant.client_auth}"
+    listed = facts.metadata.auth_methods if facts.metadata else None
+    return f"{used}; the server's metadata lists {answer.quote(', '.join(listed))}" if listed else used
+
+
+def _wrong_clock(answer: Answer) -> bool:
+    """Whether what was sent has times in it, and this host's clock is not the server's."""
+    return by_time(answer.names) and answer.skew is not None and abs(answer.skew) > TOLERATED
+
+
+def _clock(answer: Answer) -> str:
+    return f"; {clock_told(answer.skew or 0.0)}, and what was sent has times in it: set this host's clock" if _wrong_clock(answer) else ""
+
+
+def _field(answer: Answer, key: str) -> str:
+    """No key repairs a clock."""
+    return "" if _wrong_clock(answer) else key

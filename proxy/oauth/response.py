@@ -5,71 +5,87 @@ Pure; nothing but a TokenError is raised, whatever the bytes are.
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from proxy import errors
-from proxy.oauth.expiry import lifetime_of
+from proxy.addresses import host_matches
+from proxy.oauth.answer import decoded
+from proxy.oauth.expiry import expiry, lifetime_of
 from proxy.oauth.lifetime import times
+from proxy.oauth.placement import placed
 from proxy.oauth.quoting import sent_secrets
 from proxy.oauth.refusal import Answer, refusal
 from proxy.oauth.token import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from proxy.oauth.exchange import Facts, TokenResponse
+    from proxy.oauth.answer import Path
+    from proxy.oauth.exchange import TokenResponse
+    from proxy.oauth.names import Names
 
 MAX_RESPONSE = 1 << 20  # bytes, decompressed
 _TELLING = 8  # characters; a shorter text is a word that may stand anywhere
 
 _TOKEN = re.compile(r"[\x21-\x7E]+")  # RFC 6749 A.12 less space; real ones carry `!` and `|`
+_COOKIES = re.compile(r"[\x21-\x7E]+(?:; [\x21-\x7E]+)*")  # RFC 6265 §4.2.1
 
 
-def parse_token(response: TokenResponse, facts: Facts, *, client_id: str, scope: tuple[str, ...]) -> Token:
-    """The Token of a token endpoint's answer (RFC 6749 §5.1).
+def parse_token(response: TokenResponse, names: Names, *, typed: bool = True) -> Token:
+    """The Token of a token endpoint's answer (RFC 6749 §5.1), read where the credential says.
 
-    A missing token_type is taken as Bearer; it is required, but servers leave it out, and nothing else can be sent.
+    A missing token_type is taken as Bearer; it is required, but servers leave it out, and nothing else can be sent. Without `typed`
+    it is not looked at.
 
     Raises:
         TokenError: the error that is declared (also inside a 200), else what the status says, else what is unusable in the body.
     """
-    body = _json_object(response.body)
-    secrets = (*sent_secrets(client_id, facts.client_secret), *_received_secrets(body or {}))
-    answer = Answer(response, facts, scope, secrets, body)
-    refused = refusal(answer)
-    if refused is not None:
-        raise refused
-    if answer.body is None:
+    answer = heard(response, names)
+    if answer.decoded is None and _in_body(names.grant.token_response.access_token):
         empty = " with an empty body" if not response.body.strip() else ", not a JSON object"
-        raise errors.TokenNotJSONError(answer.said + empty, alias=facts.alias)
-    return _token(answer, answer.body)
+        raise errors.TokenNotJSONError(answer.said + empty, alias=names.facts.alias)
+    return _token(answer, names.hearing("response", response, {}), typed=typed)
 
 
-def _received_secrets(body: Mapping[str, object]) -> tuple[str, ...]:
+def heard(response: TokenResponse, names: Names) -> Answer:
+    """An answer that refuses nothing.
+
+    Raises:
+        TokenError: it is a refusal.
+    """
+    said = decoded(response)
+    secrets = (*sent_secrets(names), *_received_secrets(said))
+    answer = Answer(response, names, said if isinstance(said, Mapping) else None, said, secrets)
+    if (refused := refusal(answer)) is not None:
+        raise refused
+    return answer
+
+
+def _in_body(path: Path) -> bool:
+    return not str(path).startswith("header:") and str(path) != "cookies"
+
+
+def _received_secrets(said: object) -> tuple[str, ...]:
     """The tokens of the answer, which servers have put into other members too."""
-    said = (body.get(name) for name in ("access_token", "refresh_token", "id_token"))
-    return tuple(token for token in said if isinstance(token, str) and len(token) >= _TELLING)
+    body = said if isinstance(said, Mapping) else {}
+    found = (body.get(name) for name in ("access_token", "refresh_token", "id_token"))
+    return tuple(token for token in found if isinstance(token, str) and len(token) >= _TELLING)
 
 
-def _json_object(body: bytes) -> Mapping[str, object] | None:
-    try:
-        value = json.loads(body.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _token(answer: Answer, body: Mapping[str, object]) -> Token:
-    facts = answer.facts
-    value = _access_token(answer, body)
-    granted = _granted(body.get("scope"))
-    if granted is not None and facts.scope_narrowing == "refuse" and not set(answer.scope) <= set(granted):
-        asked, given = answer.quote(" ".join(answer.scope)), answer.quote(" ".join(granted)) or "none"
+def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
+    grant, facts = names.grant, names.facts
+    options = grant.token_response
+    value = _access_token(answer, options.access_token)
+    kind = _kind(answer) if typed else "bearer"
+    granted = _granted(_found(answer, options.scope))
+    if granted is not None and grant.scope_narrowing == "refuse" and not set(grant.scope) <= set(granted):
+        asked, given = answer.quote(" ".join(grant.scope)), answer.quote(" ".join(granted)) or "none"
         raise errors.TokenScopeNarrowedError(f"asked {asked}; granted {given}", alias=facts.alias)
-    lifetime = lifetime_of(body.get("expires_in"), value, epoch=facts.epoch, when_missing=facts.lifetime.when_missing)
-    due, usable, expires = times(facts.now, lifetime, facts.lifetime, facts.jitter)
+    due, usable, expires = times(facts.now, _lifetime(answer, value), grant.lifetime, facts.jitter)
+    knowing = names.knowing(token=value)
+    put = placed(knowing, value, said=grant.token_placement, prover=facts.prover if kind == "dpop" else None)
+    renewal = _found(answer, options.refresh_token)
     return Token(
         value=value,
         obtained_at=facts.now,
@@ -77,36 +93,88 @@ def _token(answer: Answer, body: Mapping[str, object]) -> Token:
         due_at=due,
         usable_until=usable,
         scope=granted,
-        authorization=b"Bearer " + value.encode("ascii"),
+        headers=put.headers,
+        query=put.query,
+        per_send=put.per_send,
+        upstream=_upstream(answer),
+        look_up=knowing,
+        refresh_token=renewal if isinstance(renewal, str) and renewal else None,
     )
 
 
-def _access_token(answer: Answer, body: Mapping[str, object]) -> str:
-    def unusable(why: str) -> errors.TokenError:
-        return errors.TokenResponseInvalidError(f"{answer.said}: {why}", alias=answer.facts.alias)
+def _found(answer: Answer, path: Path | None) -> object:
+    return path.find(answer.response, answer.decoded) if path is not None else None
 
-    value = body.get("access_token")
+
+def _access_token(answer: Answer, path: Path) -> str:
+    value = _found(answer, path)
+    alias = answer.names.facts.alias
     if not isinstance(value, str) or not value:
-        raise unusable("no access_token in it")
-    if not _TOKEN.fullmatch(value):
-        raise unusable("the access_token holds a character outside %x21-7E")
-    match body.get("token_type"):
+        field = None if str(path) == "access_token" else "token_response.access_token"
+        raise errors.TokenResponseInvalidError(f"{answer.said}: no {path} in it", alias=alias, field=field)
+    if not (_COOKIES if str(path) == "cookies" else _TOKEN).fullmatch(value):
+        raise errors.TokenResponseInvalidError(f"{answer.said}: the access_token holds a character outside %x21-7E", alias=alias)
+    return value
+
+
+def _kind(answer: Answer) -> str:
+    """`bearer` or `dpop`: how the token is to be sent."""
+
+    def unusable(why: str, field: str | None = None) -> errors.TokenError:
+        return errors.TokenResponseInvalidError(f"{answer.said}: {why}", alias=answer.names.facts.alias, field=field)
+
+    match (answer.body or {}).get("token_type"):
         case None:
-            pass
-        case str(kind) if kind.lower() == "bearer":
-            pass
+            return "bearer"
+        case str(kind) if kind.lower() in {"bearer", "n_a"}:  # RFC 8693 §2.2.1: N_A of what is no access token
+            return "bearer"
+        case str(kind) if kind.lower() == "dpop":
+            if not answer.names.grant.dpop:
+                raise unusable("token_type is DPoP, and the credential does not prove possession", "dpop")
+            return "dpop"
         case str(kind):
             raise unusable(f"token_type is {answer.quote(kind) or 'empty'}, not Bearer")
         case _:
             raise unusable("token_type is not a text")
-    return value
+
+
+def _lifetime(answer: Answer, value: str) -> float:
+    """Seconds to live: fixed, at a stated time, in a stated span, as a JWT says, or what the user takes for it."""
+    grant, facts = answer.names.grant, answer.names.facts
+    options = grant.token_response
+    if grant.lifetime.fixed is not None:
+        return grant.lifetime.fixed
+    if options.expires_at is not None and (left := expiry(_found(answer, options.expires_at), facts.epoch)) is not None:
+        return left
+    stated = _found(answer, options.expires_in)
+    return lifetime_of(stated, value, epoch=facts.epoch, when_missing=grant.lifetime.when_missing, unit=options.expires_in_unit)
+
+
+def _upstream(answer: Answer) -> str | None:
+    """The API's base URL that the answer names, within the hosts that the token may go to.
+
+    Raises:
+        TokenResponseInvalidError: it is no URL, or of another host.
+    """
+    grant, alias = answer.names.grant, answer.names.facts.alias
+    if grant.token_response.upstream is None:
+        return None
+    said = _found(answer, grant.token_response.upstream)
+    parts = urlsplit(said) if isinstance(said, str) and said.isascii() and said.isprintable() else None
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
+        told = f"{answer.said}: no URL at {grant.token_response.upstream}"
+        raise errors.TokenResponseInvalidError(told, alias=alias, field="token_response.upstream")
+    if not any(host_matches(parts.hostname, pattern) for pattern in grant.allowed_hosts):
+        told = f"{answer.said}: {grant.token_response.upstream} names a host that the token may not go to"
+        raise errors.TokenResponseInvalidError(told, alias=alias, field="allowed_hosts", log_detail=parts.hostname)
+    return said if isinstance(said, str) else None
 
 
 def _granted(scope: object) -> tuple[str, ...] | None:
     """The stated scope; None where the server states none (RFC 6749 §5.1: then it is what was asked)."""
     match scope:
         case str():
-            return tuple(scope.split())
+            return tuple(scope.replace(",", " ").split())
         case list() if all(isinstance(item, str) for item in scope):
             return tuple(scope)
         case _:

@@ -1,13 +1,13 @@
-"""Access tokens of this process, each until it expires.
+"""Access tokens of this process, each until it expires, and the refresh tokens that outlive them.
 
-All that `peek` reads; what must outlive a token (states, causes) is kept by the source.
+All that `peek` reads; states and causes are kept by the source.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachetools import TLRUCache
+from cachetools import LRUCache, TLRUCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,18 @@ class TokenStore:
 
     def __init__(self, *, max_tokens: int, clock: Callable[[], float]) -> None:
         self._tokens: TLRUCache[TokenKey, Token] = TLRUCache(max_tokens, ttu=_expires_at, timer=clock)
+        self._refresh_tokens: LRUCache[TokenKey, str] = LRUCache(max_tokens)
+
+    def refresh_token(self, key: TokenKey) -> str | None:
+        """What the next exchange of this key may use."""
+        return self._refresh_tokens.get(key)
+
+    def keep_refresh_token(self, key: TokenKey, refresh_token: str | None) -> None:
+        """Keep it in place of the key's earlier one; None: the key has none any more."""
+        if refresh_token is None:
+            self._refresh_tokens.pop(key, None)
+        else:
+            self._refresh_tokens[key] = refresh_token
 
     def get(self, key: TokenKey) -> Token | None:
         """The key's token, if it has not expired."""

@@ -1,4 +1,4 @@
-"""The two values that everything about tokens turns on: TokenKey and Token.
+"""The values that everything about tokens turns on: TokenKey, Token, and what a token puts on a call.
 
 A TokenKey is cache key, single-flight key and grant input at once, so that they cannot differ.
 """
@@ -6,17 +6,43 @@ A TokenKey is cache key, single-flight key and grant input at once, so that they
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 TokenState = Literal["empty", "fetching", "fresh", "due", "expired", "cooling_down", "needs_authorization"]
+Header = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenKey:
-    """Whose token: the credential's fingerprint (never a secret) and the subject ("" = the client itself)."""
+    """Whose token: the credential's fingerprint (never a secret) and the subject ("" = the client itself).
+
+    `presented` is what a caller showed of the subject, by header name in lower case: a grant's input, not a part of the key.
+    """
 
     fingerprint: str
     subject: str = ""
+    presented: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One send of a request to the API: its method and its absolute URL, query included."""
+
+    method: str
+    url: str = field(repr=False)  # its query may hold the token
+
+
+class PerSend(Protocol):
+    """What has to be made anew for every send: a DPoP proof (RFC 9449), or a header made of the request."""
+
+    def headers(self, send: Send) -> tuple[Header, ...]:
+        """The headers for this send, each replacing what stands under its name."""
+
+    def heard(self, send: Send, status: int, headers: Sequence[Header]) -> bool:
+        """Take in what an answer says; whether it asks for the same request once more, made anew."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +56,12 @@ class Token:
         due_at: monotonic seconds from which a background refresh runs.
         usable_until: monotonic seconds; after it the token is not sent any more.
         scope: granted scope, or None where the server stated none.
-        authorization: the ready `Authorization` value, such as b"Bearer abc".
+        headers: the ready headers, such as (b"Authorization", b"Bearer abc").
+        query: the ready query parameters, for an API that takes the token there.
+        upstream: the base URL that the answer named for the API (Salesforce's instance_url), else None.
+        look_up: what a template's names stand for with this token: `response.x`, `values.x`, `token`; LookupError for others.
+        per_send: what is made for every send, or None.
+        refresh_token: what the next exchange of this key may use, or None.
     """
 
     value: str = field(repr=False)
@@ -39,7 +70,12 @@ class Token:
     due_at: float
     usable_until: float
     scope: tuple[str, ...] | None = None
-    authorization: bytes = field(default=b"", repr=False)
+    headers: tuple[Header, ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    upstream: str | None = None
+    look_up: Callable[[str], str] | None = field(default=None, repr=False)
+    per_send: PerSend | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
 
     @property
     def lifetime(self) -> float:

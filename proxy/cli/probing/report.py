@@ -92,7 +92,7 @@ def _failure(failure: Failure | None, secrets: Sequence[str]) -> dict[str, objec
 def _scope(minted: Minted) -> Sequence[str]:
     """What was granted; without a word of the server that is what was asked (RFC 6749 §5.1)."""
     granted = minted.token.scope if minted.token else None
-    return tuple(minted.credential.grant.scope) if granted is None else granted
+    return tuple(minted.credential.scope) if granted is None else granted
 
 
 def _token_lines(minted: Minted, places: Places) -> Iterator[str]:

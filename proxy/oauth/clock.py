@@ -1,0 +1,23 @@
+"""How far this host's clock is from a server's, by the server's own word.
+
+Pure: a Date header and epoch seconds in, seconds out.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+
+TOLERATED = 30.0  # seconds; a Date is whole seconds old, and an exchange takes its time
+
+
+def skew(date: str, epoch: float) -> float | None:
+    """Seconds that this host's clock is ahead of the server's Date (RFC 9110 §6.6.1); negative: behind; None: it says nothing."""
+    try:
+        return epoch - parsedate_to_datetime(date.strip()).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def told(seconds: float) -> str:
+    """`this host's clock is 95 s ahead of the server's`."""
+    return f"this host's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} the server's"

@@ -1,0 +1,104 @@
+"""What the names in a credential's templates stand for, while its token is requested and after.
+
+A name without a value is an error that says which; nothing is rendered as an empty text in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from proxy.errors import SecretUnavailableError, TokenResponseInvalidError
+from proxy.oauth.answer import Path, decoded
+from proxy.oauth.vocabulary import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.oauth.exchange import Facts, TokenResponse
+    from proxy.oauth.options import EndpointOptions
+    from proxy.secrets import Secret
+
+_SECRETS = {"client_secret", "password", "refresh_token"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of one exchange; `known` holds what is text already: `token`, `assertion`, `step1.session`."""
+
+    grant: EndpointOptions
+    facts: Facts
+    known: Mapping[str, str] = field(default_factory=dict, repr=False)
+    answers: Mapping[str, TokenResponse] = field(default_factory=dict, repr=False)  # by `step1`, `response`
+
+    def knowing(self, **known: str) -> Names:
+        """These names and more."""
+        return replace(self, known={**self.known, **known})
+
+    def secret(self, option: str) -> str:
+        """The value of the secret that `option` says.
+
+        Raises:
+            SecretUnavailableError: it says none; nothing is sent in its place.
+        """
+        place: Secret | None = getattr(self.grant, option, None)
+        if place is None:
+            raise SecretUnavailableError(f"the credential has no {option}", alias=self.facts.alias, field=option)
+        return self.facts.read(place)
+
+    def hearing(self, name: str, response: TokenResponse, values: Mapping[str, Path]) -> Names:
+        """These names, those of an answer, and the values that a step reads from it.
+
+        Raises:
+            TokenResponseInvalidError: a value is not in it.
+        """
+        heard = replace(self, answers={**self.answers, name: response})
+        known = {f"{name}.{value}": heard.member(name, str(path)) for value, path in values.items()}
+        return replace(heard, known={**self.known, **known})
+
+    def member(self, name: str, path: str) -> str:
+        """A part of the answer called `name`, as text.
+
+        Raises:
+            TokenResponseInvalidError: it is not in it.
+        """
+        response = self.answers[name]
+        found = Path.parse(path).find(response, decoded(response))
+        if found is None or isinstance(found, dict | list):
+            said = "the token endpoint's answer" if name == "response" else f"the answer of {name}"
+            raise TokenResponseInvalidError(f"{said} has no {path}", alias=self.facts.alias)
+        return str(found).lower() if isinstance(found, bool) else str(found)
+
+    def __call__(self, name: str) -> str:
+        """What `name` stands for.
+
+        Raises:
+            LookupError: it stands for nothing here.
+            TokenResponseInvalidError: a part of an answer is not in it.
+        """
+        if name in self.known:
+            return self.known[name]
+        head, _, rest = name.partition(".")
+        if head in self.answers and rest:
+            return self.member(head, rest)
+        return self._plain(name)
+
+    def _plain(self, name: str) -> str:
+        grant, facts = self.grant, self.facts
+        match name.partition(".")[::2]:
+            case ("values", value) if value in grant.values:
+                return facts.read(grant.values[value])
+            case (secret, "") if secret in _SECRETS and getattr(grant, secret, None) is not None:
+                return facts.read(getattr(grant, secret))
+            case ("client_id" | "username" as plain, "") if getattr(grant, plain, ""):
+                return str(getattr(grant, plain))
+            case ("subject", ""):
+                return facts.key.subject
+            case ("random", ""):
+                return facts.unique()
+            case _ if name.startswith("now"):
+                return moment(name, facts.epoch)
+            case _ if name.removeprefix("env:") in facts.variables and name.startswith("env:"):
+                return facts.variables[name.removeprefix("env:")]
+            case _:
+                raise LookupError(name)

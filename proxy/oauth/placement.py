@@ -1,0 +1,86 @@
+"""Where a token goes on a call: a header with a prefix, a header made of a template, a query parameter, with a proof beside it.
+
+What a template makes of the request itself is made at every send; everything else once, when the token is obtained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from proxy.errors import TokenResponseInvalidError
+from proxy.oauth.vocabulary import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.oauth.exchange import Prover
+    from proxy.oauth.names import Names
+    from proxy.oauth.options import TokenPlacement
+    from proxy.oauth.template import Template
+    from proxy.oauth.token import Header, PerSend, Send
+
+_AT_SEND = ("request.", "now", "random")  # how the names begin that stand for something else at every send
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What a token puts on a call."""
+
+    headers: tuple[Header, ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    per_send: PerSend | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Templated:
+    """A header that is made of the request (PerSend)."""
+
+    name: bytes
+    template: Template
+    names: Names = field(repr=False)
+
+    def headers(self, send: Send) -> tuple[Header, ...]:
+        return ((self.name, self.template.render(lambda name: at_send(name, send, self.names)).encode("latin-1", "replace")),)
+
+    def heard(self, _send: Send, _status: int, _headers: Sequence[Header]) -> bool:
+        return False
+
+
+def at_send(name: str, send: Send, names: Names) -> str:
+    """What a name stands for at this send.
+
+    Raises:
+        LookupError: it stands for nothing.
+    """
+    if name == "request.method":
+        return send.method
+    if name == "request.path":
+        return urlsplit(send.url).path or "/"
+    return moment(name, names.facts.wall()) if name.startswith("now") else names(name)
+
+
+def placed(names: Names, token: str, *, said: TokenPlacement, prover: Prover | None = None) -> Placed:
+    """What `token` puts on a call; with a prover it is bound to its key, and a proof goes beside it (RFC 9449 §7.1).
+
+    Raises:
+        TokenResponseInvalidError: what a header would hold is no header value.
+    """
+    if said.query is not None:
+        return Placed(query=((said.query, token),))
+    name = said.header.encode("ascii")
+    if said.value is not None:
+        if any(used.startswith(_AT_SEND) for used in said.value.names):
+            return Placed(per_send=Templated(name, said.value, names))
+        return Placed(headers=((name, _value(said.value.render(names), names)),))
+    usual = ("DPoP " if prover else "Bearer ") if said.header.lower() == "authorization" else ""
+    header = _value((usual if said.prefix is None else said.prefix) + token, names)
+    return Placed(headers=((name, header),), per_send=prover.for_token(token) if prover else None)
+
+
+def _value(text: str, names: Names) -> bytes:
+    """A header value (RFC 9110 §5.5)."""
+    if not text.isprintable() or not text.isascii() or text.strip() != text:
+        raise TokenResponseInvalidError("what token_placement makes is no header value", alias=names.facts.alias, field="token_placement")
+    return text.encode("ascii")

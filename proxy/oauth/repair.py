@@ -1,0 +1,123 @@
+"""Which key of a credential a refusal is about: by what was sent, and by the words of the server's own description.
+
+Pure; a word decides only among keys that the credential's request really has.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.oauth.client_auth import ClientAuthName
+    from proxy.oauth.names import Names
+    from proxy.oauth.options import EndpointOptions
+
+_SIGNED = frozenset({"client_secret_jwt", "private_key_jwt"})
+_PROOFS: Mapping[ClientAuthName, str] = {
+    "client_secret_basic": "client_secret",
+    "client_secret_post": "client_secret",
+    "client_secret_jwt": "client_secret",
+    "private_key_jwt": "private_key",
+    "tls_client_auth": "token_request.tls.cert",
+    "self_signed_tls_client_auth": "token_request.tls.cert",
+    "none": "client_auth",
+}
+_BOILERPLATE = re.compile(r"\(e\.g\.[^)]*\)")  # RFC 6749 §5.2's own sentence names the method as one example among others
+_METHOD_RULED_OUT = re.compile(
+    r"authenticat\w+[ _-]method|auth[ _]method|token_endpoint_auth|missing client|no client (?:auth|cred)|"
+    r"(?:client_secret|client secret|credentials?|authorization header)\W+(?:is |was |are )?"
+    r"(?:missing|required|not (?:found|provided|present))",
+    re.IGNORECASE,
+)
+_NO_SUCH_CLIENT = re.compile(r"no client with|client identifier|(?:unknown|unregistered) client", re.IGNORECASE)
+_ASSERTION_WANTED = re.compile(r"client_assertion", re.IGNORECASE)
+_ASSERTION_PARTS = (  # a word about a signed assertion, and the key that says that part of it
+    (re.compile(r"\baud(?:ience)?s?\b", re.IGNORECASE), "assertion.audience"),
+    (re.compile(r"\brecipient\b", re.IGNORECASE), "assertion.recipient"),
+    (re.compile(r"\biss(?:uer)?\b", re.IGNORECASE), "assertion.issuer"),
+    (re.compile(r"\bsub(?:ject)?\b|\buser\b|\bname_?id\b", re.IGNORECASE), "assertion.subject"),
+    (re.compile(r"\balg(?:orithm)?\b", re.IGNORECASE), "assertion.alg"),
+    (re.compile(r"\bkid\b", re.IGNORECASE), "assertion.kid"),
+    (re.compile(r"\bexp(?:ired|iration|iry)?\b|\blifetime\b", re.IGNORECASE), "assertion.lifetime"),
+)
+_KEY = re.compile(r"signature|signed|\bkeys?\b|certificate|thumbprint", re.IGNORECASE)
+_UNREAD = re.compile(
+    r"grant[_ ]?type\W+(?:parameter )?(?:is |was )?(?:missing|required|not )|(?:missing|no)\W[\w\W]{0,40}grant[_ ]?type", re.IGNORECASE
+)
+_TARGET = re.compile(r"\baudience\b|\bresource\b|service not enabled", re.IGNORECASE)  # the last is Auth0's
+_PARAMETERS = (  # a word in a description, and the key that says that parameter
+    (re.compile(r"\bscopes?\b", re.IGNORECASE), "scope"),
+    (re.compile(r"content[- _]type|urlencoded|\bjson\b(?! web token)", re.IGNORECASE), "token_request.content_type"),
+    (re.compile(r"client[_ ]?id\b", re.IGNORECASE), "client_id"),
+)
+
+
+def client_key(names: Names, description: str) -> str:
+    """The key of what proves the client; `client_auth` where the server rules the method out."""
+    grant, metadata = names.grant, names.facts.metadata
+    listed = metadata.auth_methods if metadata else None
+    if listed and grant.client_auth not in listed:
+        return "client_auth"
+    said = _BOILERPLATE.sub("", description)
+    signed = grant.client_auth in _SIGNED
+    if _METHOD_RULED_OUT.search(said) or (not signed and _ASSERTION_WANTED.search(said)):
+        return "client_auth"
+    if _NO_SUCH_CLIENT.search(said) and grant.client_id:
+        return "client_id"
+    if grant.client_auth == "none" and ("assertion" in names.known or getattr(grant, "password", None) is not None):
+        return grant_key(names, said)  # nothing else was sent that could be wrong
+    if grant.client_auth == "private_key_jwt" and grant.client_assertion is not None:
+        return "client_assertion"
+    proof = _PROOFS[grant.client_auth]
+    return _part(said, proof) or proof if signed else proof
+
+
+def grant_key(names: Names, description: str) -> str:
+    """The key of what the grant rests on: an assertion, a token, a password, else the client itself."""
+    grant = names.grant
+    if getattr(grant, "subject_token", None) is not None:
+        return "actor_token" if "actor" in description.lower() and getattr(grant, "actor_token", None) is not None else "subject_token"
+    if "assertion" in names.known:
+        own = grant.assertion.from_ is None and grant.assertion.header is None
+        return (_part(description, "private_key") if own else None) or "assertion"
+    for name in ("refresh_token", "password"):
+        if getattr(grant, name, None) is not None:
+            return name
+    return "client_id"
+
+
+def parameter_key(grant: EndpointOptions, description: str) -> str | None:
+    """The key of the parameter that a description speaks of; None: of none.
+
+    That a parameter is missing which was sent means that the server does not read the body in this form.
+    """
+    if _UNREAD.search(description):
+        return "token_request.content_type"
+    if _TARGET.search(description):
+        return target_key(grant, "resource" if re.search(r"\bresource\b", description, re.IGNORECASE) else "audience")
+    return next((name for word, name in _PARAMETERS if word.search(description)), None)
+
+
+def target_key(grant: EndpointOptions, otherwise: str = "resource") -> str:
+    """The key that says what the token is for: the one that the credential has, since servers call it by either name."""
+    if grant.resource:
+        return "resource"
+    if grant.audience:
+        return "audience"
+    return "scope" if any(scope.endswith("/.default") for scope in grant.scope) else otherwise  # Entra takes it from there
+
+
+def by_time(names: Names) -> bool:
+    """Whether times of this host's clock were sent: in an assertion or a proof of its own making."""
+    grant = names.grant
+    made = "assertion" in names.known and grant.assertion.from_ is None and grant.assertion.header is None
+    return made or grant.dpop or (grant.client_auth in _SIGNED and grant.client_assertion is None)
+
+
+def _part(description: str, key: str) -> str | None:
+    """The key of the part of a signed assertion that a description speaks of; `key` is what signs it."""
+    found = next((name for word, name in _ASSERTION_PARTS if word.search(description)), None)
+    return found or (key if _KEY.search(description) else None)

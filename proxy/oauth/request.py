@@ -1,0 +1,116 @@
+"""A token request from what a credential declares: where parameters go, and in which form.
+
+One walk for every grant: the grant's own parameters, the client's proof, then what the user adds, each in the place said for it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from proxy.oauth import xml
+from proxy.oauth.client_auth import CLIENT_AUTH, Proof
+from proxy.oauth.exchange import TokenRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from proxy.oauth.names import Names
+    from proxy.oauth.options import EndpointOptions, RequestOptions
+    from proxy.oauth.tree import Tree
+
+Said = dict[str, object]
+_ACCEPTED = {"form": "application/json", "json": "application/json", "xml": "application/xml"}
+_MEDIA = {"form": "application/x-www-form-urlencoded", "json": "application/json", "xml": "application/xml"}
+
+
+def standard(grant: EndpointOptions) -> Said:
+    """The parameters by which a client says what the token is for (RFC 6749 §3.3, RFC 8707 §2)."""
+    said: Said = {}
+    if grant.scope:
+        said["scope"] = grant.scope_separator.join(grant.scope)
+    if grant.audience:
+        said["audience"] = grant.audience
+    if grant.resource:
+        said["resource"] = grant.resource
+    return said
+
+
+def token_request(
+    names: Names, parameters: Mapping[str, object], *, options: RequestOptions | None = None, url: str | None = None
+) -> TokenRequest:
+    """The request that `options` (None: the credential's) make of the grant's parameters, with the client's proof."""
+    grant, facts = names.grant, names.facts
+    said = {**parameters, "grant_type": grant.grant_type} if grant.grant_type and "grant_type" in parameters else dict(parameters)
+    proof = CLIENT_AUTH[grant.client_auth](names)
+    return written(options or grant.token_request, url or facts.token_url, names, said=said, proof=proof)
+
+
+def written(options: RequestOptions, url: str, names: Names, *, said: Mapping[str, object], proof: Proof) -> TokenRequest:
+    """A request as bytes: a body is always there where the method has one, since a server answered 415 to none.
+
+    Raises:
+        LookupError: a template names what is not known here.
+    """
+    places: dict[str, Said] = {"body": {**said, **proof.parameters}, "query": {}, "header": {}}
+    if options.grant_type_in == "query" and "grant_type" in places["body"]:
+        places["query"]["grant_type"] = places["body"].pop("grant_type")
+    for param in options.params:
+        places[param.in_][param.key] = _rendered(param.value, names)
+    added = {name: _text(value) for name, value in places["header"].items()}
+    headers = {"Accept": _ACCEPTED[options.content_type], **proof.headers, **added}
+    body: object = places["body"] if options.body is None else _rendered(options.body, names)
+    if options.method == "GET":
+        return TokenRequest(_with_query(url, {**places["query"], **_members(body)}), b"", headers, "GET")
+    headers = {"Content-Type": _MEDIA[options.content_type], **headers}
+    return TokenRequest(_with_query(url, places["query"]), _encoded(body, options.content_type), headers, options.method)
+
+
+def _rendered(tree: Tree, names: Names) -> object:
+    return tree.render(names, names.facts.read)
+
+
+def _encoded(body: object, content_type: str) -> bytes:
+    match content_type:
+        case "json":
+            return json.dumps(_plain(body)).encode()
+        case "xml":
+            return xml.encoded(body)
+        case _:
+            return urlencode(list(_pairs(_members(body)))).encode()
+
+
+def _plain(value: object) -> object:
+    """One resource is a text in JSON, several are an array."""
+    match value:
+        case tuple():
+            return value[0] if len(value) == 1 else list(value)
+        case dict():
+            return {name: _plain(member) for name, member in value.items()}
+        case _:
+            return value
+
+
+def _members(body: object) -> Mapping[str, object]:
+    return body if isinstance(body, dict) else {}
+
+
+def _pairs(said: Mapping[str, object]) -> Iterable[tuple[str, str]]:
+    """Name and text of each parameter; one of several values is there several times (RFC 8707 §2)."""
+    for name, value in said.items():
+        for one in value if isinstance(value, tuple | list) else (value,):
+            if one is not None:
+                yield name, _text(one)
+
+
+def _text(value: object) -> str:
+    """A parameter as text; true and false as JSON writes them, a mapping as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _with_query(url: str, said: Mapping[str, object]) -> str:
+    """`url` with more parameters; a query that it has is kept (RFC 6749 §3.2)."""
+    if not said:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(list(_pairs(said)))}"

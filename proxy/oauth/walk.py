@@ -1,0 +1,90 @@
+"""A credential's options one by one: its secrets, the names in its templates, what shapes its tokens.
+
+One walk for all: an option that is added anywhere is found here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from proxy.oauth.answer import Path
+from proxy.oauth.template import Template
+from proxy.oauth.tree import Tree
+from proxy.secrets import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What may change while the tokens stay the same: who proves it and how, how the endpoint is reached, when a token is renewed.
+_UNSHAPING = frozenset(
+    {
+        *("description", "provider", "lifetime", "client_auth", "basic_encoding", "assertion.alg", "assertion.kid", "assertion.x5t"),
+        *("assertion.x5t#S256", "assertion.lifetime", "token_request.timeout", "token_request.proxy", "token_request.tls"),
+        *("allow_plaintext", "allow_link_local", "scope_narrowing", "allowed_hosts"),
+    }
+)
+
+
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every option that is no mapping and no list, with its YAML path: `token_request.params[0].key`."""
+    match value:
+        case msgspec.Struct():
+            dot = f"{path}." if path else ""
+            for field in msgspec.structs.fields(type(value)):
+                yield from leaves(getattr(value, field.name), dot + field.encode_name)
+        case dict():
+            for name, member in value.items():
+                yield from leaves(member, f"{path}.{name}")
+        case tuple() if type(value) is tuple:
+            for index, member in enumerate(value):
+                yield from leaves(member, f"{path}[{index}]")
+        case _:
+            yield path, value
+
+
+def secrets_of(grant: object) -> dict[Secret, str]:
+    """The secrets of a credential, each with the path of the option that names it first."""
+    found: dict[Secret, str] = {}
+    for path, value in leaves(grant):
+        for secret in value.secrets if isinstance(value, Tree) else (value,):
+            if isinstance(secret, Secret):
+                found.setdefault(secret, path)
+    return found
+
+
+def names_of(grant: object) -> frozenset[str]:
+    """The names in a credential's templates."""
+    return frozenset(name for _, value in leaves(grant) if isinstance(value, Template | Tree) for name in value.names)
+
+
+def options_named(grant: object, name: str) -> dict[str, str]:
+    """The text options called `name`, by path: `from`, the aliases whose tokens a grant needs; `header`, what callers present."""
+    return {path: value for path, value in leaves(grant) if path.rpartition(".")[2] == name and isinstance(value, str)}
+
+
+def presented(grant: object) -> tuple[str, ...]:
+    """The headers of an incoming request, in lower case, in which its caller shows whose token is asked for."""
+    found = {name.lower() for path, name in options_named(grant, "header").items() if not path.startswith("token_placement.")}
+    return tuple(sorted(found))
+
+
+def fingerprint(alias: str, grant: object) -> str:
+    """What tells an alias's tokens from all others: a SHA-256 over its name, the grant's type and the options that shape a token.
+
+    The alias is among them, so that no alias is served a token that only another's secret could fetch. No secret, key or client_auth
+    is, so that rotating a secret leaves the tokens where they are; a value of `values` that is written out is, since it shapes URLs.
+    """
+    shaping = {path: _plain(value) for path, value in leaves(grant) if not _unshaping(path) and not isinstance(value, Secret)}
+    return hashlib.sha256(json.dumps([alias, type(grant).__name__, shaping], sort_keys=True).encode()).hexdigest()
+
+
+def _unshaping(path: str) -> bool:
+    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in _UNSHAPING)
+
+
+def _plain(value: object) -> object:
+    return value.source if isinstance(value, Template | Tree) else str(value) if isinstance(value, Path) else value
