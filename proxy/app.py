@@ -102,13 +102,13 @@ class App:
         self.store: TokenStore = before.store if before else TokenStore(max_tokens=settings.token_store.max_tokens, clock=time.monotonic)
         self.resolver: Resolver = before.resolver if before else Resolver(time.monotonic)
         self._metrics = metrics
-        self._others: Others = before._others if before else Others()
+        self.others: Others = before.others if before else Others()
         self._signer = KeySigner(wall=time.time, unique=_unguessable)
         self._contexts: dict[TokenTLS, ssl.SSLContext] = {}
         self.marks = {file: mark(file) for file in tls_files(settings)}
         self.aliases = {alias: self._alias(credential, before) for alias, credential in settings.credentials.items()}
         self.routes = {route.name: self._route(route, before) for route in settings.routes}
-        self._others.aliases = self.aliases  # last: a configuration that cannot be built leaves the one before it whole
+        self.others.aliases = self.aliases  # last: a configuration that cannot be built leaves the one before it whole
         world = World(clock=time.monotonic, epoch=time.time, chance=random.random, sleep=asyncio.sleep, new_id=_new_id)
         self.handler = Handler(RouteTable(settings.routes), self.routes, metrics=metrics, logs=logs, world=world)
 
@@ -199,7 +199,7 @@ class App:
             credential,
             transport,
             store=self.store,
-            others=self._others,
+            others=self.others,
             signer=self._signer,
             clock=time.monotonic,
             wall=time.time,

@@ -10,6 +10,7 @@ ProxyError
 │   ├── RouteNotFoundError         404 route_not_found
 │   ├── MethodNotAllowedError      405 method_not_allowed
 │   ├── ExpectationFailedError     417 expectation_failed
+│   ├── SubjectTokenMissingError   401 subject_token_missing
 │   ├── RouteBusyError             503 route_busy
 │   ├── DrainingError              503 draining
 │   └── InternalError              500 internal_error
@@ -185,6 +186,13 @@ class ExpectationFailedError(RequestRefusedError):
     status, code, title = 417, "expectation_failed", "The expectation cannot be met"
 
 
+class SubjectTokenMissingError(RequestRefusedError):
+    """The route's token is made of the caller's own, which the request does not bring (RFC 6750 §3)."""
+
+    status, code, title = 401, "subject_token_missing", "The caller's own token is missing"
+    proxy_error = "http_request_denied"
+
+
 class RouteBusyError(RequestRefusedError):
     """`max_concurrency` of the route is in use."""
 
@@ -224,6 +232,7 @@ class TokenError(ProxyError):
     proxy_error = "http_protocol_error"
     field: ClassVar[str | None] = "token_url"
     cool_down: ClassVar[bool] = True  # 30 s to 5 min, not the short backoff of what may heal by itself
+    skew: float | None = None  # seconds that this host's clock is ahead of the server's; None: no answer said
 
     def __init__(
         self,

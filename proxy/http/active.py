@@ -5,52 +5,140 @@ Everything that outlives a call and belongs to one route is here, and nowhere el
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from proxy.errors import RouteBusyError
+import msgspec
+
+from proxy.addresses import forbidden_address, is_loopback
+from proxy.errors import RouteBusyError, SubjectTokenMissingError, TokenResponseInvalidError
 from proxy.http.retry import RetryBudget, RetryPolicy
+from proxy.oauth.token import TokenKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from proxy.http.body import MemoryBudget
     from proxy.http.headers import HeaderPolicy
+    from proxy.http.inject import Injected
     from proxy.http.routing import Route
     from proxy.http.upstream import ConnectionPool
+    from proxy.http.wire import Headers
     from proxy.metrics import RouteMetrics
     from proxy.oauth.source import TokenSource
-    from proxy.oauth.token import TokenKey
+    from proxy.oauth.token import Token
+
+MAX_NAMED = 64  # upstreams that tokens named, per route; the one that was not called for longest goes
+MAX_SUBJECTS = 1024  # subjects whose refused tokens a route remembers
+_BARE = re.compile(rb"[\x21-\x7e]+")
+_WITH_SCHEME = re.compile(rb"bearer +[\x21-\x7e]+", re.IGNORECASE)  # RFC 6750 §2.1
 
 
 @dataclass(frozen=True, slots=True)
 class RouteToken:
-    """Where a route's tokens come from."""
+    """Where a route's tokens come from; `presented` are the headers, in lower case, in which a caller shows whose token it is."""
 
     alias: str
     source: TokenSource
     key: TokenKey
     asked: tuple[str, ...]  # the scope that the credential asks for
+    presented: tuple[str, ...] = ()
+
+    def key_of(self, headers: Headers) -> TokenKey:
+        """Whose token a request with these headers is sent with.
+
+        Raises:
+            SubjectTokenMissingError: a header in which the caller's own token stands is missing, repeated or unreadable.
+        """
+        if not self.presented:
+            return self.key
+        shown = {name: _shown(headers, name) for name in self.presented}
+        subject = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+        return TokenKey(self.key.fingerprint, subject, shown)
 
 
-@dataclass(slots=True, eq=False)
-class ActiveRoute:
-    """One route's parts; `token` is None for `credential: none`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Upstream:
+    """One upstream of a route: the route with it, what its requests' headers are, its connections."""
 
     route: Route
     headers: HeaderPolicy
     pool: ConnectionPool
+
+
+@dataclass(slots=True, eq=False)
+class ActiveRoute:
+    """One route's parts; `token` is None for `credential: none`, `opened` makes a further upstream for the same route."""
+
+    own: Upstream
+    opened: Callable[[Route], Upstream]
+    injected: Injected
     memory: MemoryBudget
     metrics: RouteMetrics
     token: RouteToken | None
+    route: Route = field(init=False)
     policy: RetryPolicy = field(init=False)
     budget: RetryBudget = field(default_factory=RetryBudget)
-    refused_until: float = 0.0  # monotonic seconds until which no token is fetched anew because of a 401
     running: int = 0
+    _refused: OrderedDict[str, float] = field(default_factory=OrderedDict)  # by subject
+    _named: OrderedDict[str, Upstream] = field(default_factory=OrderedDict)  # by what tokens said
 
     def __post_init__(self) -> None:
+        self.route = self.own.route
         self.policy = RetryPolicy(self.route)
+
+    def at(self, token: Token | None) -> Upstream:
+        """Where a call with this token goes: the route's upstream, or the one that the token's answer named.
+
+        Raises:
+            TokenResponseInvalidError: the token names an upstream that the route may not call.
+            OSError: TLS cannot be made ready for it.
+        """
+        if token is None or token.upstream is None:
+            return self.own
+        known = self._named.get(token.upstream)
+        if known is None:
+            known = self._named[token.upstream] = self.opened(self._moved(token.upstream))
+            if len(self._named) > MAX_NAMED:
+                self._named.popitem(last=False)[1].pool.close()
+        self._named.move_to_end(token.upstream)
+        return known
+
+    def refused_until(self, key: TokenKey) -> float:
+        """Monotonic seconds until which no token of this key is fetched anew because of a 401."""
+        return self._refused.get(key.subject, 0.0)
+
+    def refuse(self, key: TokenKey, until: float) -> None:
+        """Fetch none for this key until then."""
+        self._refused[key.subject] = until
+        self._refused.move_to_end(key.subject)
+        if len(self._refused) > MAX_SUBJECTS:
+            self._refused.popitem(last=False)
+
+    @property
+    def refusing_until(self) -> float:
+        """The last of these moments; 0.0 where nothing was refused."""
+        return max(self._refused.values(), default=0.0)
+
+    @property
+    def pools(self) -> list[ConnectionPool]:
+        """The connections to each upstream."""
+        return [self.own.pool, *(named.pool for named in self._named.values())]
+
+    @property
+    def connections(self) -> tuple[int, int]:
+        """Those at rest, and those in an exchange."""
+        return sum(pool.idle for pool in self.pools), sum(pool.active for pool in self.pools)
+
+    def close(self) -> None:
+        """Idle connections end now, active ones when they are released."""
+        for pool in self.pools:
+            pool.close()
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -67,3 +155,30 @@ class ActiveRoute:
             yield
         finally:
             self.running -= 1
+
+    def _moved(self, url: str) -> Route:
+        alias = self.token.alias if self.token else ""
+        try:
+            upstream = self.route.upstream.moved_to(url)
+        except ValueError as exc:
+            told = "the token's answer names an upstream that is no address"
+            raise TokenResponseInvalidError(told, alias=alias, field="token_response.upstream", log_detail=str(exc)) from exc
+        if upstream.scheme == "http" and not self.route.allow_plaintext and not is_loopback(upstream.host):
+            told = "the token's answer names an upstream without TLS"
+            raise TokenResponseInvalidError(told, alias=alias, key=f"routes.{self.route.name}.allow_plaintext")
+        if forbidden_address(upstream.host) and not self.route.allow_link_local:
+            told = "the token's answer names a link-local or metadata address"
+            raise TokenResponseInvalidError(told, alias=alias, key=f"routes.{self.route.name}.allow_link_local")
+        return msgspec.structs.replace(self.route, upstream=upstream)
+
+
+def _shown(headers: Headers, name: str) -> str:
+    """The value of the one header with this name, as it came."""
+    wanted = name.encode("ascii")
+    values = [value for field, value in headers if field.lower() == wanted]
+    if not values:
+        raise SubjectTokenMissingError(f"the caller's own token is missing; it is expected in {name}")
+    scheme = _WITH_SCHEME.fullmatch(values[0])
+    if len(values) > 1 or not (scheme or (name != "authorization" and _BARE.fullmatch(values[0]))):
+        raise SubjectTokenMissingError(f"the caller's own token cannot be read; {name} holds it once, as Bearer and the token")
+    return values[0].decode("ascii")

@@ -24,7 +24,7 @@ class UpstreamURL:
     __slots__ = ("host", "path", "port", "scheme")
 
     def __init__(self, scheme: Literal["http", "https"], host: str, port: int, path: str) -> None:
-        self.scheme = scheme
+        self.scheme: Literal["http", "https"] = scheme
         self.host = host
         self.port = port
         self.path = path
@@ -57,6 +57,15 @@ class UpstreamURL:
             raise ValueError("port 0 is not an address")
         secure = parts.scheme == "https"
         return cls("https" if secure else "http", parts.hostname, port or (443 if secure else 80), parts.path)
+
+    def moved_to(self, url: str) -> UpstreamURL:
+        """The address that `url` says, with this one's path where that has none.
+
+        Raises:
+            ValueError: as `parse`.
+        """
+        there = type(self).parse(url)
+        return there if there.path not in {"", "/"} else type(self)(there.scheme, there.host, there.port, self.path)
 
     @property
     def authority(self) -> str:

@@ -19,36 +19,23 @@ from proxy.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from proxy.http.headers import encode_head, for_upstream
 from proxy.http.retry import IDEMPOTENT
+from proxy.http.sending import Request, written
 from proxy.http.upstream import BodyCutError
 
 if TYPE_CHECKING:
-    from proxy.http.active import ActiveRoute
-    from proxy.http.body import RequestBody
-    from proxy.http.headers import Caller
+    from proxy.http.active import ActiveRoute, Upstream
     from proxy.http.retry import Failure
-    from proxy.http.upstream import Connection, ConnectionPool
-    from proxy.http.wire import RequestHead, ResponseHead
-    from proxy.oauth.token import Token
+    from proxy.http.upstream import Connection
+    from proxy.http.wire import ResponseHead
+    from proxy.oauth.token import Send, Token
 
 DRAIN_TIME = 0.05  # seconds that an unwanted answer may take
 DRAINABLE = 64 << 10  # bytes of an unwanted answer that are read to keep its connection
 
 
-class Outgoing(Protocol):
+class Outgoing(Request, Protocol):
     """What is sent: a caller's request, or one of our own."""
-
-    @property
-    def method(self) -> str: ...
-    @property
-    def head(self) -> RequestHead: ...
-    @property
-    def request_line(self) -> bytes: ...
-    @property
-    def body(self) -> RequestBody: ...
-    @property
-    def caller(self) -> Caller: ...
 
     def continue_expected(self) -> None:
         """A connection is at hand: who waits with the body may send it."""
@@ -72,12 +59,16 @@ class AttemptFailedError(Exception):
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """A final response head on a connection that still holds its body, and the request's sender if it still runs."""
+    """A final response head on a connection that still holds its body, and the request's sender if it still runs.
+
+    `again`: it asks for the same request once more, with a proof made anew (RFC 9449 §9).
+    """
 
     head: ResponseHead
     connection: Connection
-    pool: ConnectionPool
+    upstream: Upstream
     sender: asyncio.Task[None] | None
+    again: bool = False
 
     async def close(self) -> None:
         """The exchange ends here: relayed whole, or cut; a request that was not sent whole costs the connection."""
@@ -87,7 +78,7 @@ class Answer:
         try:
             await _stop(self.sender)
         finally:
-            self.pool.release(self.connection)
+            self.upstream.pool.release(self.connection)
 
     async def abort(self) -> None:
         """Nobody waits for the answer any more."""
@@ -112,21 +103,21 @@ async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, f
 
     Raises:
         AttemptFailedError: there was no response head.
-        ProxyError: the caller's body failed; nothing is sent again.
+        ProxyError: the caller's body failed, or the token is not one that can be sent; nothing is sent again.
         ConnectionError: the caller left.
     """
+    upstream = active.at(token)
     try:
         idempotent = call.method in IDEMPOTENT and call.body.replayable  # else nothing mends what an old connection breaks
-        connection = await active.pool.acquire(idempotent=idempotent, fresh=fresh)
+        connection = await upstream.pool.acquire(idempotent=idempotent, fresh=fresh)
     except ProxyError as exc:
         connects = isinstance(exc, UpstreamConnectTimeoutError | UpstreamUnreachableError | UpstreamDNSError)
         raise AttemptFailedError(exc, "connect" if connects else "other") from exc
     sender: asyncio.Task[None] | None = None
     try:
+        head_sent, send = written(call, active, upstream, token)
         connection.begin(call.head.method)
-        authorization = token.authorization if token else None
-        headers = for_upstream(call.head.headers, active.headers, call.caller, call.body.framing, authorization)
-        connection.write(encode_head(call.request_line, headers))
+        connection.write(head_sent)
         call.continue_expected()
         sender = await _start_body(call, connection)
         head = await _final_head(call, active, connection, sender)
@@ -135,11 +126,18 @@ async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, f
         try:
             await _stop(sender)
         finally:
-            active.pool.release(connection)
+            upstream.pool.release(connection)
         if isinstance(exc, ProxyError):
             raise _explained(exc, connection, sender) from exc
         raise
-    return Answer(head, connection, active.pool, sender)
+    return Answer(head, connection, upstream, sender, _heard(token, send, head))
+
+
+def _heard(token: Token | None, send: Send | None, head: ResponseHead) -> bool:
+    """Whether the answer wants the request again, with what it says taken in."""
+    if send is None or token is None or token.per_send is None:
+        return False
+    return token.per_send.heard(send, head.status, head.headers)
 
 
 async def _start_body(call: Outgoing, connection: Connection) -> asyncio.Task[None] | None:

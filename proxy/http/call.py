@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from proxy.errors import ExpectationFailedError
-from proxy.http.headers import Caller, encode_head, for_client
-from proxy.http.routing import shown_path
+from proxy.http.headers import Caller, encode_head, for_client, replace_query
+from proxy.http.routing import request_line, shown_path, upstream_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proxy.http.active import ActiveRoute
     from proxy.http.body import RequestBody
     from proxy.http.listener import ClientProtocol, Incoming
+    from proxy.http.routing import Route
     from proxy.http.wire import RequestHead, ResponseHead
     from proxy.oauth.token import Token
 
@@ -47,9 +48,11 @@ class Call:
         "incoming",
         "method",
         "path",
+        "query",
         "refused_token",
         "request_line",
         "retry_reason",
+        "routed",
         "sends",
         "started",
         "status",
@@ -88,6 +91,8 @@ class Call:
         peer = self.client.peername
         self.caller = Caller("http", self.host, str(peer[0]) if isinstance(peer, tuple) else "unix")
         self.path = shown_path(head.target)
+        self.routed = b""  # the path that was matched
+        self.query: bytes | None = None
         self.request_line = b""
         self.continued = False
         self.token: Token | None = None
@@ -122,6 +127,16 @@ class Call:
         """A route took the request."""
         self.active, self.body, self.entered = active, body, True
         active.metrics.started()
+
+    def address(self, path: bytes, query: bytes | None) -> None:
+        """What of the request target is sent on."""
+        self.routed, self.query = path, query
+        sent = replace_query(query or b"", self.active.injected.query) or query
+        self.request_line = request_line(self.head.method, self.path_at(self.active.route), sent)
+
+    def path_at(self, route: Route) -> bytes:
+        """Its path at the upstream of `route`."""
+        return upstream_path(route, self.routed)
 
     def received_whole(self) -> bool:
         """Whether every byte of the request has arrived, so that another may follow."""

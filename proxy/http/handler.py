@@ -12,11 +12,10 @@ from proxy.errors import DeadlineExceededError, InternalError, ProxyError
 from proxy.http import told
 from proxy.http.body import RequestBody
 from proxy.http.call import CLIENT_LEFT, Call
-from proxy.http.headers import replace_query
 from proxy.http.listener import Answered
 from proxy.http.obtain import Obtain
 from proxy.http.relay import relay
-from proxy.http.routing import split_target, upstream_path
+from proxy.http.routing import split_target
 from proxy.logs import Access
 
 if TYPE_CHECKING:
@@ -94,9 +93,7 @@ class Handler:
         active = self._routes[self._table.match(call.host, call.method, path).name]
         call.enter(active, self._body(call, active))
         call.check_expectation()
-        target = upstream_path(active.route, path)
-        query = replace_query(query or b"", active.route.inject) or query
-        call.request_line = b"%b %b HTTP/1.1" % (call.head.method, target if query is None else target + b"?" + query)
+        call.address(path, query)
         with active.slot():
             active.budget.deposit()
             try:

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from proxy.http.inject import fixed_headers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from proxy.http.routing import Inject, Route
+    from proxy.http.inject import Pairs
+    from proxy.http.routing import Route
     from proxy.http.wire import Framing, Header, Headers
 
 # TE and Trailer go because trailers are dropped; Proxy-* belong to this hop (RFC 9110 §7.6.1, §11.7).
@@ -33,6 +36,7 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _CONNECTION = len(b"connection")
+_AUTHORIZATION = b"Authorization"
 _FRAMING = frozenset({b"content-length", b"host", b"expect"})
 _FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix"}
@@ -62,32 +66,36 @@ class HeaderPolicy:
     forwarded: str
 
     @classmethod
-    def of(cls, route: Route) -> HeaderPolicy:
-        """The policy that `route` says."""
-        injected = tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in route.inject.headers.items())
-        dropped = {_plain(name) for name, _ in injected} | _FORWARDED
+    def of(cls, route: Route, presented: Iterable[str] = ()) -> HeaderPolicy:
+        """The policy that `route` says; `presented` are headers that callers address to bearerd, and that go no further."""
+        dropped = {_plain(name.encode("latin-1")) for name in (*route.inject.headers, *presented)} | _FORWARDED
         if route.credential != "none":
-            dropped.add(b"authorization")  # the caller's, and its look-alikes, never go up
+            dropped.add(b"authorization")  # the caller's, and its look-alikes, never go up, wherever the token stands
         return cls(
             host=route.upstream.authority.encode("ascii"),
             preserve_host=route.preserve_host,
-            injected=injected,
+            injected=fixed_headers(route.inject),
             dropped=frozenset(dropped),
             via=route.via,
             forwarded=route.forwarded,
         )
 
 
-def for_upstream(headers: Headers, policy: HeaderPolicy, caller: Caller, framing: Framing, authorization: bytes | None) -> list[Header]:
-    """The request's headers towards the upstream: filtered, framed anew, the token last."""
+def for_upstream(headers: Headers, policy: HeaderPolicy, caller: Caller, framing: Framing, put: Headers) -> list[Header]:
+    """The request's headers towards the upstream: filtered, framed anew, `put` last, each in place of what has its name."""
     gone = _connection_options(headers)
-    sent: list[Header] = [(b"Host", caller.host if policy.preserve_host and caller.host else policy.host)]
+    injected, dropped = policy.injected, policy.dropped
+    if put and (len(put) > 1 or put[0][0] != _AUTHORIZATION):
+        names = {_plain(name) for name, _ in put}
+        dropped = dropped | names
+        injected = tuple(pair for pair in injected if _plain(pair[0]) not in names)
+    sent: list[Header] = [(b"Host", sent_host(policy, caller))]
     for name, value in headers:
         low = name.lower()
-        if low in gone or low in _HOP_BY_HOP or low in _FRAMING or _plain(name) in policy.dropped:
+        if low in gone or low in _HOP_BY_HOP or low in _FRAMING or _plain(name) in dropped:
             continue
         sent.append((name, value))
-    sent += policy.injected
+    sent += injected
     sent += _forwarded(policy, caller)
     match framing.kind:
         case "length":
@@ -96,9 +104,18 @@ def for_upstream(headers: Headers, policy: HeaderPolicy, caller: Caller, framing
             sent.append((b"Transfer-Encoding", b"chunked"))
         case _:
             pass
-    if authorization is not None:
-        sent.append((b"Authorization", authorization))
+    sent += put
     return sent
+
+
+def last_of_each(headers: Iterable[Header]) -> Headers:
+    """These headers, of those that a server may take for one the last."""
+    return tuple({_plain(name): (name, value) for name, value in headers}.values())
+
+
+def sent_host(policy: HeaderPolicy, caller: Caller) -> bytes:
+    """The Host that is sent."""
+    return caller.host if policy.preserve_host and caller.host else policy.host
 
 
 def for_client(headers: Headers, extra: Iterable[Header] = ()) -> list[Header]:
@@ -149,19 +166,24 @@ def rewrite_cookie(value: bytes, route: Route) -> bytes:
     return _COOKIE_ATTRIBUTE.sub(replace, value)
 
 
-def replace_query(query: bytes, inject: Inject) -> bytes:
-    """The query with the injected parameters in place of the caller's of the same names; other bytes stay."""
-    if not inject.query:
+def replace_query(query: bytes, put: Pairs) -> bytes:
+    """The query with the parameters `put` in place of the caller's of the same names, and of earlier ones; other bytes stay."""
+    if not put:
         return query
-    names = {quote(name, safe="") for name in inject.query} | set(inject.query)
+    said = dict(put)
+    names = {_quoted(name) for name in said} | set(said)
     kept = [pair for pair in query.split(b"&") if _query_name(pair) not in names] if query else []
-    kept += [f"{quote(name, safe='')}={quote(value, safe='')}".encode("ascii") for name, value in inject.query.items()]
+    kept += [f"{_quoted(name)}={_quoted(value)}".encode("ascii") for name, value in said.items()]
     return b"&".join(kept)
 
 
 def encode_head(first_line: bytes, headers: Iterable[Header]) -> bytes:
     """A message head as bytes, with its empty line."""
     return b"".join([first_line, b"\r\n", *(b"%b: %b\r\n" % pair for pair in headers), b"\r\n"])
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")  # a JSON answer may hold half a character
 
 
 def _query_name(pair: bytes) -> str:

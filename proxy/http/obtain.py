@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 from proxy.errors import ProxyError
 from proxy.http import told
 from proxy.http.attempt import Answer, AttemptFailedError, attempt
-from proxy.http.retry import Attempt, Challenge, Relay, Retry, parse_retry_after, read_challenge
+from proxy.http.retry import PROVE_AGAIN, Attempt, Challenge, Relay, Retry, parse_retry_after, read_challenge
+from proxy.oauth.token import TokenKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.logs import Logs
     from proxy.oauth.token import Token
 
+NOBODY = TokenKey("")  # of a route without a credential
 BAD_REQUEST, UNAUTHORIZED = 400, 401
 EVENT_STREAM = b"text/event-stream"  # an answer that stays open, and says its events when they happen
 
@@ -40,13 +42,19 @@ class World:
 
 
 class Obtain:
-    """The 401 engine and the retries of one call."""
+    """The 401 engine and the retries of one call.
+
+    Raises:
+        SubjectTokenMissingError: the route's token is made of the caller's own, and the request brings none.
+    """
 
     def __init__(self, call: Call, active: ActiveRoute, world: World, logs: Logs) -> None:
         self._call = call
         self._active = active
         self._world = world
         self._logs = logs
+        self._key = active.token.key_of(call.head.headers) if active.token else NOBODY
+        self._proves = True  # whether a proof may still be made anew for the same token
         self._counted = 0  # sends that count as attempts
         self._replaced_ms: float | None = None
         self._held: Answer | None = None  # an answer that nobody else will close
@@ -66,14 +74,19 @@ class Obtain:
             raise
 
     async def _attempts(self) -> Answer:
-        fresh = False
-        free = False
+        fresh, free = False, False
+        same: Token | None = None  # what is sent once more with another proof
         while True:
-            token = self._call.token = await self._token()
+            token = self._call.token = same or await self._token()
+            same = None
             self._call.sends += 1
             self._counted += not free
             outcome = await self._send(token, fresh=fresh)
-            expired = isinstance(outcome, Answer) and await says_expired(outcome, self._active.route.expired_when)
+            if isinstance(outcome, Answer) and outcome.again and self._proves and self._call.body.replayable:
+                await self._before_retry(PROVE_AGAIN, outcome)
+                self._proves, same, fresh, free = False, token, False, True
+                continue
+            expired = isinstance(outcome, Answer) and not outcome.again and await says_expired(outcome, self._active.route.expired_when)
             if isinstance(outcome, Answer) and not expired and outcome.head.status < BAD_REQUEST:
                 self._healed()
                 return outcome
@@ -89,11 +102,11 @@ class Obtain:
         source = self._active.token
         if source is None:
             return None
-        token = source.source.peek(source.key, self._world.clock()) if self._call.body.replayable else None
+        token = source.source.peek(self._key, self._world.clock()) if self._call.body.replayable else None
         if token is not None:
             self._call.token_word = self._call.token_word or "cached"
             return token
-        token = await source.source.token(source.key, replayable=self._call.body.replayable)
+        token = await source.source.token(self._key, replayable=self._call.body.replayable)
         self._call.token_word = self._call.token_word or "fetched"
         return token
 
@@ -119,7 +132,7 @@ class Obtain:
             challenge = read_challenge(outcome.head)
             waited = parse_retry_after(outcome.head.values(b"retry-after"), self._world.epoch())
         source = active.token
-        newer = source.source.peek(source.key, now) if source and expired else None
+        newer = source.source.peek(self._key, now) if source and expired else None
         return Attempt(
             method=call.method,
             status=status,
@@ -129,7 +142,7 @@ class Obtain:
             has_token=token is not None,
             fresh_token=token is not None and token.obtained_at >= call.started,
             newer_token=newer is not None and newer is not token,
-            in_cooldown=now < active.refused_until,
+            in_cooldown=now < active.refused_until(self._key),
             token_replayed=call.refused_token is not None,
             idempotency_key=call.idempotency_key,
             replayable=call.body.replayable,
@@ -174,9 +187,9 @@ class Obtain:
         if source is None:
             return None
         began = self._world.clock()
-        source.source.discard(source.key, refused, "refused")
+        source.source.discard(self._key, refused, "refused")
         try:
-            await source.source.token(source.key)
+            await source.source.token(self._key)
         except ProxyError as exc:
             return exc
         self._replaced_ms = (self._world.clock() - began) * 1000
@@ -197,7 +210,7 @@ class Obtain:
         reason = decision.reason
         source = self._active.token
         if decision.remember:
-            self._active.refused_until = self._world.clock() + self._active.route.refused_cooldown
+            self._active.refuse(self._key, self._world.clock() + self._active.route.refused_cooldown)
         renewed = False
         if decision.renew and token is not None:
             error = await self._renew(token)

@@ -15,7 +15,8 @@ from proxy.http.upstream import BodyCutError
 if TYPE_CHECKING:
     from proxy.http.attempt import Answer
     from proxy.http.call import Call
-    from proxy.http.wire import Header, Headers, ResponseHead
+    from proxy.http.routing import Route
+    from proxy.http.wire import Header, Headers
 
 _LOCATIONS = frozenset({b"location", b"content-location"})
 
@@ -33,7 +34,7 @@ async def relay(call: Call, answer: Answer) -> bool:
     framed = chunked or framing.kind in {"none", "length"}
     keep_alive = framed and call.incoming.keep_alive and call.received_whole() and not call.client.closing
     try:
-        start = _head(call, head, chunked=chunked, keep_alive=keep_alive)
+        start = _head(call, answer, chunked=chunked, keep_alive=keep_alive)
         call.client.begun = True
         whole = await _body(call, answer, start, chunked=chunked)
     except BaseException:
@@ -45,7 +46,8 @@ async def relay(call: Call, answer: Answer) -> bool:
     return whole and keep_alive
 
 
-def _head(call: Call, head: ResponseHead, *, chunked: bool, keep_alive: bool) -> bytes:
+def _head(call: Call, answer: Answer, *, chunked: bool, keep_alive: bool) -> bytes:
+    head = answer.head
     extra: list[Header] = []
     if call.details is not None:
         extra.append(proxy_status(call.details))
@@ -57,14 +59,13 @@ def _head(call: Call, head: ResponseHead, *, chunked: bool, keep_alive: bool) ->
         extra.append((b"Connection", b"close"))
     elif not call.head.minor:
         extra.append((b"Connection", b"keep-alive"))
-    headers = _rewritten(call, for_client(head.headers, extra))
+    headers = _rewritten(call, answer.upstream.route, for_client(head.headers, extra))
     if head.status == 204:  # noqa: PLR2004  # RFC 9110 §8.6: no Content-Length
         headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
     return encode_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), headers)
 
 
-def _rewritten(call: Call, headers: list[Header]) -> Headers | list[Header]:
-    route = call.active.route
+def _rewritten(call: Call, route: Route, headers: list[Header]) -> Headers | list[Header]:
     options = route.rewrite
     for index, (name, value) in enumerate(headers):
         low = name.lower()

@@ -94,6 +94,7 @@ class Relay:
 
 
 RELAY = Relay()
+PROVE_AGAIN = Retry("proof_nonce", free=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from proxy.egress import EgressProxy  # msgspec reads the fields' types
 from proxy.errors import USUAL_METHODS, MethodNotAllowedError, PathRefusedError, RouteNotFoundError
-from proxy.http.address import UpstreamURL  # msgspec reads the fields' types
+from proxy.http.address import UpstreamURL
+from proxy.oauth.template import Template
 from proxy.units import Bytes, FilePath, Seconds
 
 if TYPE_CHECKING:
@@ -84,10 +86,10 @@ class PoolOptions(Options, frozen=True, kw_only=True):
 
 
 class Inject(Options, frozen=True, kw_only=True):
-    """Fixed headers and query parameters; each replaces what the caller sent under that name."""
+    """Headers and query parameters, fixed or made for each send; each replaces what the caller sent under that name."""
 
-    headers: dict[str, str] = {}
-    query: dict[str, str] = {}
+    headers: dict[str, Template] = {}
+    query: dict[str, Template] = {}
 
 
 class Rewrite(Options, frozen=True, kw_only=True):
@@ -136,7 +138,7 @@ class Route(Options, frozen=True, kw_only=True):
     via: bool = False
     forwarded: Literal["none", "x-forwarded", "rfc7239"] = "none"
     tls: RouteTLS = RouteTLS()
-    proxy: str | None = None
+    proxy: EgressProxy | None = None
     allow_plaintext: bool = False
     allow_link_local: bool = False
     probe: Probe = Probe()
@@ -194,6 +196,11 @@ def split_target(target: bytes, host: bytes) -> tuple[bytes, bytes | None]:
     if (b"." in path or b"%2" in path) and any(_DOTS.fullmatch(segment) for segment in _SEPARATOR.split(path)):
         raise PathRefusedError("the path has a dot segment")
     return path, query if mark else None
+
+
+def request_line(method: bytes, path: bytes, query: bytes | None) -> bytes:
+    """The first line of a request (RFC 9112 §3)."""
+    return b"%b %b HTTP/1.1" % (method, path if query is None else path + b"?" + query)
 
 
 def upstream_path(route: Route, path: bytes) -> bytes:

@@ -9,7 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-from proxy.errors import Details, MethodNotAllowedError
+from proxy.errors import Details, MethodNotAllowedError, SubjectTokenMissingError
 from proxy.http.headers import encode_head
 from proxy.http.retry import SERVER_ERROR
 
@@ -34,6 +34,7 @@ REASONS = {  # a decision's reason -> (facts, the key that repairs it; {route} a
 }
 REASON_PHRASES = {
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
@@ -117,6 +118,8 @@ def problem(error: ProxyError, *, request_id: str, minor: int, close: bool, head
     ]
     if isinstance(error, MethodNotAllowedError):
         headers.append((b"Allow", ", ".join(error.allow).encode("ascii")))
+    if isinstance(error, SubjectTokenMissingError):
+        headers.append((b"WWW-Authenticate", b"Bearer"))  # RFC 9110 §15.5.2: a 401 says what it wants
     if error.retry_after is not None:
         headers.append((b"Retry-After", b"%d" % max(1, math.ceil(error.retry_after))))
     if close:

@@ -47,6 +47,7 @@ UNAUTHORIZED = (  # what came of an answer that said the token is not valid
 RETRIED = (
     "unauthorized",
     "stale_connection",
+    "proof_nonce",
     "connect",
     "closed",
     "closed_reused",

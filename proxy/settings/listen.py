@@ -1,12 +1,14 @@
 """Addresses that users write for listeners: `host:port`, `[::1]:port`, `unix:/path`.
 
-Pure; whether an address is loopback is decided here alone.
+Pure: text in, an address out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address
+
+from proxy.addresses import is_loopback
 
 _LAST_PORT = 65535
 
@@ -52,16 +54,6 @@ class ListenAddress:
             return self.path == other.path
         same_host = self.host == other.host or _is_any(self.host) or _is_any(other.host)
         return self.port == other.port != 0 and same_host
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine itself: localhost, 127.0.0.0/8 or ::1."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_any(host: str) -> bool:

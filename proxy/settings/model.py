@@ -9,9 +9,10 @@ from typing import Literal
 
 import msgspec
 
+from proxy.egress import Egress
 from proxy.http.routing import Options, Positive, Route
 from proxy.oauth.credential import Credential
-from proxy.units import Bytes, FilePath, Seconds
+from proxy.units import Bytes, Seconds
 
 
 class Listener(Options, frozen=True, kw_only=True):
@@ -44,14 +45,6 @@ class Log(Options, frozen=True, kw_only=True):
     format: Literal["json", "console"] = "json"
     level: Literal["debug", "info", "warning", "error"] = "info"
     access: bool = True
-
-
-class Egress(Options, frozen=True, kw_only=True):
-    """The way out: an HTTP proxy, whom it does not serve, and a CA added to the system's trust."""
-
-    proxy: str | None = None
-    no_proxy: tuple[str, ...] = ()
-    ca: FilePath | None = None
 
 
 class TokenStoreOptions(Options, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ def _refused(head: ResponseHead, sent: Sent) -> Details:
     said = f"the API answered {status}{_quoted(head, sent)}"
     if sent.credential is None:
         return Details("credential_missing", f"{said}, and the route puts no token in", f"routes.{sent.route.name}.credential")
-    alias, asked = sent.credential.alias, tuple(sent.credential.grant.scope)
+    alias, asked = sent.credential.alias, sent.credential.scope
     granted = sent.token.scope if sent.token else None
     if challenge.scheme == "insufficient_scope":
         facts = told.scopes(asked=asked, granted=granted, needed=challenge.scope)

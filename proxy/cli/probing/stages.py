@@ -15,15 +15,17 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from proxy import __version__
 from proxy.app import App
 from proxy.cli.probing.diagnosis import Failure, Sent, judged
-from proxy.errors import DeadlineExceededError, ProxyError, TokenError
+from proxy.errors import DeadlineExceededError, ProxyError, SubjectTokenMissingError, TokenError
 from proxy.http.attempt import AttemptFailedError, attempt
 from proxy.http.body import MemoryBudget, RequestBody
 from proxy.http.headers import Caller, replace_query
 from proxy.http.obtain import says_expired
+from proxy.http.routing import request_line
 from proxy.http.wire import NO_BODY, RequestHead
 from proxy.logs import EventLog, Logs
 from proxy.metrics import Metrics
-from proxy.oauth.quoting import sent_secrets
+from proxy.oauth.quoting import forms
+from proxy.oauth.walk import presented, secrets_of
 from proxy.secrets import SecretUnreadableError
 
 if TYPE_CHECKING:
@@ -32,9 +34,12 @@ if TYPE_CHECKING:
     from proxy.app import Alias
     from proxy.cli.probing.targets import Target
     from proxy.http.active import ActiveRoute
+    from proxy.http.attempt import Answer
+    from proxy.http.routing import Route
     from proxy.http.wire import ResponseHead
     from proxy.oauth.credential import Credential
-    from proxy.oauth.token import Token, TokenState
+    from proxy.oauth.token import Token, TokenKey, TokenState
+    from proxy.secrets import Secret
     from proxy.settings.model import Settings
 
 AT_ONCE = 8  # calls of a stage that run side by side
@@ -52,14 +57,26 @@ class Minted:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no report may hold: the token, its parts, and every form of the client's secret."""
-        token = self.token.value if self.token else ""
-        secret = self.credential.options.client_secret
-        try:
-            forms = sent_secrets(self.credential.grant.client_id, secret.read()) if secret else ()
-        except SecretUnreadableError:
-            forms = ()
-        return tuple(filter(None, (token, *token.split("."), *forms)))
+        """What no report may hold: the token, its parts, how it is sent, and every form of the credential's secrets."""
+        grant = self.credential.grant
+        names = {str(getattr(grant, name, "")) for name in ("client_id", "username")}
+        secrets = [_read(secret) for secret in secrets_of(grant) if secret.at_hand]
+        said = [form for secret in secrets for name in names for form in forms(name, secret) if secret]
+        return tuple(filter(None, (*_parts(self.token), *said)))
+
+
+def _read(secret: Secret) -> str:
+    try:
+        return secret.read()
+    except SecretUnreadableError:
+        return ""
+
+
+def _parts(token: Token | None) -> tuple[str, ...]:
+    if token is None:
+        return ()
+    sent = [value.decode("latin-1") for _, value in token.headers] + [value for _, value in token.query]
+    return (token.value, *token.value.split("."), *sent, token.refresh_token or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +104,17 @@ class OwnRequest:
 
     def __init__(self, active: ActiveRoute, path: str) -> None:
         route = active.route
-        target = path.encode("ascii")
-        if query := replace_query(b"", route.inject):
-            target += b"?" + query
+        self._path = path.encode("ascii")
+        self.query: bytes | None = None
         headers = ((b"Accept", b"*/*"), (b"User-Agent", f"bearerd/{__version__}".encode("ascii")))
-        self.head = RequestHead(b"GET", target, 1, headers, NO_BODY)
-        self.request_line = b"GET %b HTTP/1.1" % target
+        self.head = RequestHead(b"GET", self._path, 1, headers, NO_BODY)
+        self.request_line = request_line(b"GET", self._path, replace_query(b"", active.injected.query) or None)
         self.body = RequestBody(EMPTY_PAYLOAD, NO_BODY, options=route.replay, budget=MemoryBudget(0), keep=False, idle=route.timeout.idle)
         self.caller = Caller("http", b"", "127.0.0.1")
+
+    def path_at(self, _route: Route) -> bytes:
+        """The same at every upstream: `probe.path` begins at its root."""
+        return self._path
 
     def continue_expected(self) -> None:
         """Nobody waits: there is no body."""
@@ -133,10 +153,16 @@ async def _mint(alias: Alias, room: asyncio.Semaphore) -> Minted:
         began = time.monotonic()
         token, failure = None, None
         try:
-            token = await alias.source.token(alias.key)
-        except TokenError as exc:
+            token = await alias.source.token(_own_key(alias))
+        except (TokenError, SubjectTokenMissingError) as exc:
             failure = Failure.of(exc)
         return Minted(alias.credential, alias.source.snapshot().state, time.monotonic() - began, token, failure)
+
+
+def _own_key(alias: Alias) -> TokenKey:
+    if presented(alias.credential.grant):
+        raise SubjectTokenMissingError("the token is made of a caller's own, and a probe has no caller")
+    return alias.key
 
 
 async def _result(app: App, target: Target, minted: Minted | None, room: asyncio.Semaphore) -> Result:
@@ -154,7 +180,7 @@ async def _call(active: ActiveRoute, path: str, minted: Minted | None) -> Called
     sent = Sent(active.route, minted.credential if minted else None, token, minted.secrets if minted else ())
     try:
         async with asyncio.timeout(active.route.timeout.total):
-            answer = await attempt(OwnRequest(active, path), active, token, fresh=True)
+            answer = await _answer(OwnRequest(active, path), active, token)
             try:
                 status = answer.head.status
                 expired = token is not None and await says_expired(answer, active.route.expired_when)
@@ -169,3 +195,12 @@ async def _call(active: ActiveRoute, path: str, minted: Minted | None) -> Called
     except TimeoutError:
         failure = Failure.of(DeadlineExceededError("no answer within timeout.total", key=f"routes.{active.route.name}.timeout.total"))
     return Called(status, time.monotonic() - began, failure)
+
+
+async def _answer(request: OwnRequest, active: ActiveRoute, token: Token | None) -> Answer:
+    """The answer to one send, or to a second where the first gave the nonce that a proof has to hold."""
+    answer = await attempt(request, active, token, fresh=True)
+    if not answer.again:
+        return answer
+    await answer.dispose()
+    return await attempt(request, active, token, fresh=True)

@@ -8,36 +8,31 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
+from proxy.egress import basic
 from proxy.errors import UpstreamConnectTimeoutError, UpstreamEgressError, UpstreamError, UpstreamTLSError, UpstreamUnreachableError
 from proxy.http.upstream.connection import Connection
+from proxy.secrets import SecretUnreadableError
 
 if TYPE_CHECKING:
+    from proxy.egress import WayOut
     from proxy.http.routing import Route
     from proxy.http.upstream.resolve import Resolver
 
 HAPPY_EYEBALLS_DELAY = 0.25  # seconds, RFC 8305 §5
+_PROXY_AUTHENTICATION = 407
 _OUT_OF_TIME = frozenset({9, 10})  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and _HAS_EXPIRED: no key of ours repairs that
 MAX_PROXY_ANSWER = 16 << 10  # bytes of an egress proxy's answer to CONNECT
-
-
-@dataclass(frozen=True, slots=True)
-class Egress:
-    """An HTTP proxy on the way out: `http://host:port`, and the key that says it."""
-
-    url: str
-    key: str
 
 
 class Connector:
     """Connects to the upstream of `route`, through `egress` when there is one."""
 
-    def __init__(self, route: Route, *, resolver: Resolver, context: ssl.SSLContext | None, egress: Egress | None) -> None:
+    def __init__(self, route: Route, *, resolver: Resolver, context: ssl.SSLContext | None, egress: WayOut | None) -> None:
         self._route = route
         self._resolver = resolver
         self._context = context
@@ -89,7 +84,7 @@ class Connector:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
-    async def _through(self, egress: Egress) -> socket.socket:
+    async def _through(self, egress: WayOut) -> socket.socket:
         """A tunnel by CONNECT (RFC 9110 §9.3.6)."""
         proxy = urlsplit(egress.url)
         try:
@@ -100,12 +95,16 @@ class Connector:
         host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
         authority = f"{host}:{upstream.port}"
         try:
-            status = await _connect_answer(sock, f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode("ascii"))
+            head = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}", *await _credentials(egress)]
+            status = await _connect_answer(sock, "".join(f"{line}\r\n" for line in (*head, "")).encode("ascii"))
         except BaseException as exc:
             sock.close()
             if isinstance(exc, OSError | ValueError):
                 raise UpstreamEgressError("the egress proxy did not answer CONNECT", key=egress.key) from exc
             raise
+        if status == _PROXY_AUTHENTICATION:
+            sock.close()
+            raise UpstreamEgressError(f"the egress proxy answered {status} to CONNECT: {egress.unknown}", key=egress.password_key)
         if not 200 <= status < 300:  # noqa: PLR2004  # RFC 9110 §15.3
             sock.close()
             raise UpstreamEgressError(f"the egress proxy answered {status} to CONNECT", key=egress.key)
@@ -124,11 +123,19 @@ class Connector:
         return UpstreamTLSError(facts, key=key, log_detail=str(exc))
 
 
-def egress_of(route: Route, for_all: str | None) -> Egress | None:
-    """The route's own egress proxy, else the one for all."""
-    if route.proxy is not None:
-        return Egress(route.proxy, f"routes.{route.name}.proxy")
-    return Egress(for_all, "egress.proxy") if for_all is not None else None
+async def _credentials(egress: WayOut) -> list[str]:
+    """The line that says who calls; the password is read now."""
+    if egress.username is None:
+        return []
+    secret = egress.password
+    try:
+        password = "" if secret is None else secret.read() if secret.at_hand else await asyncio.to_thread(secret.read)
+        return [f"Proxy-Authorization: {basic(egress.username, password)}"]
+    except SecretUnreadableError as exc:
+        facts = "the password for the egress proxy cannot be read"
+        raise UpstreamEgressError(facts, key=egress.password_key, log_detail=str(exc)) from exc
+    except UnicodeEncodeError:  # the exception would show a character of it
+        raise UpstreamEgressError("the password for the egress proxy is not UTF-8 text", key=egress.password_key) from None
 
 
 def tls_context(route: Route, extra_ca: str | None) -> ssl.SSLContext | None:

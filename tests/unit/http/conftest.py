@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from proxy.egress import Egress
 from proxy.http.active import ActiveRoute, RouteToken
 from proxy.http.address import UpstreamURL
 from proxy.http.body import MemoryBudget
 from proxy.http.cutter import Limits
 from proxy.http.handler import Handler
-from proxy.http.headers import HeaderPolicy
+from proxy.http.inject import Injected
 from proxy.http.listener import ClientServer
 from proxy.http.obtain import World
+from proxy.http.opening import Opening
 from proxy.http.routing import Route, RouteTable
-from proxy.http.upstream import ConnectionPool, Connector, Resolver
+from proxy.http.upstream import Resolver
 from proxy.logs import Logs
 from proxy.metrics import Metrics
 from proxy.oauth.token import Token, TokenKey
@@ -45,15 +47,19 @@ class Tokens:
         self.discards: list[str] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.keys: list[TokenKey] = []
+        self.placed: dict[str, Any] = {}  # what a token holds beside or in place of its Authorization
 
-    async def token(self, _key: TokenKey, *, replayable: bool = True) -> Token:
+    async def token(self, key: TokenKey, *, replayable: bool = True) -> Token:
+        self.keys.append(key)
         self.replayable.append(replayable)
         if self.current is None:
             await self.gate.wait()
             self.fetches += 1
             now = time.monotonic()
             value = f"t{self.fetches}"
-            self.current = Token(value, now, now + 3600, now + 3600, now + 3600, authorization=f"Bearer {value}".encode())
+            placed = {"headers": ((b"Authorization", f"Bearer {value}".encode()),), **self.placed}
+            self.current = Token(value, now, now + 3600, now + 3600, now + 3600, **placed)
         return self.current
 
     def discard(self, _key: TokenKey, refused: Token, reason: DiscardReason) -> bool:
@@ -77,6 +83,7 @@ class Walk:
     facts: dict[str, Any] = field(default_factory=dict)
     lines: list[bytes] = field(default_factory=list)
     port: int = 0
+    presented: tuple[str, ...] = ()
     sleeps: list[float] = field(default_factory=list)
     unhandled: list[dict[str, Any]] = field(default_factory=list)
 
@@ -88,14 +95,14 @@ class Walk:
         route = Route(prefix="/", upstream=UpstreamURL.parse(self.upstream.url), name="r", **facts)
         metrics = self.metrics = Metrics()
         self.logs = Logs(self.lines.append)
-        connector = Connector(route, resolver=Resolver(time.monotonic), context=None, egress=None)
+        opened = Opening(Resolver(time.monotonic), Egress(), self.presented)
         self.active = ActiveRoute(
-            route=route,
-            headers=HeaderPolicy.of(route),
-            pool=ConnectionPool(connector, route.pool, clock=time.monotonic, name="r", wait=route.timeout.connect),
+            own=opened(route),
+            opened=opened,
+            injected=Injected.of(route, epoch=lambda: 1700000000.0, unique=lambda: "unique-1"),
             memory=MemoryBudget(route.replay.memory_total),
             metrics=metrics.route("r"),
-            token=RouteToken("crm", self.tokens, KEY, ("api",)) if route.credential != "none" else None,
+            token=RouteToken("crm", self.tokens, KEY, ("api",), self.presented) if route.credential != "none" else None,
         )
         world = World(clock=time.monotonic, epoch=time.time, chance=lambda: 0.0, sleep=self._sleep, new_id=lambda: "id-1")
         self.handler = Handler(RouteTable([route]), {"r": self.active}, metrics=metrics, logs=self.logs, world=world)
@@ -109,7 +116,7 @@ class Walk:
             return
         self.server.close()
         await self.clients.shutdown(0.1)
-        self.active.pool.close()
+        self.active.close()
         self.logs.close()
         for _ in range(5):
             await asyncio.sleep(0)

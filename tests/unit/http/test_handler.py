@@ -11,6 +11,7 @@ import pytest
 from proxy.errors import TokenInvalidScopeError, TokenServerError
 from proxy.http.routing import BodyMatch, ExpiredWhen, Inject, PoolOptions, Replay, Retry, Timeout
 from proxy.http.upstream.pool import SURELY_ALIVE
+from proxy.oauth.template import Template
 from proxy.units import Bytes, Seconds
 from tests.clients.raw import request
 from tests.fakes.raw import OK, Exchange, Reply, say
@@ -281,7 +282,7 @@ async def test_nothing_stays_held(walk: Walk, reply: Reply, when: Callable[[Walk
         client.reset()
     await walk.quiet()
     client.writer.close()
-    assert walk.active.pool.active == 0
+    assert walk.active.own.pool.active == 0
     walk.tokens.gate.set()
     walk.upstream.reply = say(OK)
     async with await walk.client() as other:
@@ -310,7 +311,7 @@ async def test_an_answer_before_the_body_has_come_ends_the_connection(walk: Walk
     async with await walk.client() as client:
         answer = await client.ask(request("/p", method="POST", body=LARGE)[:100_000])
     await walk.quiet()
-    assert (answer.status, answer.body.data, answer.get("Connection"), walk.active.pool.active) == (413, b"big", "close", 0)
+    assert (answer.status, answer.body.data, answer.get("Connection"), walk.active.own.pool.active) == (413, b"big", "close", 0)
 
 
 @pytest.mark.parametrize("raw", [request("/p", method="POST", body=LARGE), POST[:75] + chunked(LARGE)], ids=["fixed", "chunked"])
@@ -351,7 +352,7 @@ async def test_a_body_that_is_not_kept_takes_no_connection_that_may_be_stale(wal
     await walk.start(retry=Retry(methods="none"))
     async with await walk.client() as client:
         await client.ask(GET)
-        (idle,) = walk.active.pool._idle
+        (idle,) = walk.active.own.pool._idle
         idle.idle_since -= SURELY_ALIVE
         await client.ask(request("/p", method="PUT", body=b"hello"))
     assert walk.upstream.connections == 2
@@ -380,7 +381,7 @@ async def test_a_caller_that_stops_sending_is_a_timeout(walk: Walk) -> None:
         answer = await client.answer()
     await walk.quiet()
     assert (answer.status, json.loads(answer.body.data)["code"], answer.get("Connection")) == (408, "request_body_timeout", "close")
-    assert (walk.upstream.requests, walk.active.pool.active) == ([], 0)
+    assert (walk.upstream.requests, walk.active.own.pool.active) == ([], 0)
 
 
 async def test_a_busy_route_says_so(walk: Walk) -> None:
@@ -403,7 +404,7 @@ async def test_a_busy_route_says_so(walk: Walk) -> None:
 
 async def test_one_access_line_per_call(walk: Walk) -> None:
     """With what was done for it, and without a token."""
-    await warm(walk, inject=Inject(query={"k": "v"}))
+    await warm(walk, inject=Inject(query={"k": Template.parse("v")}))
     walk.upstream.script.append(say(REFUSED))
     async with await walk.client() as client:
         await client.ask(request("/x?secret=1"))

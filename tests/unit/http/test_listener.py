@@ -77,7 +77,7 @@ async def test_a_client_that_closes_in_the_middle_gets_nothing(walk: Walk, sent:
         client.half_close()
         assert await client.rest() == b""
     await walk.quiet()
-    assert (walk.upstream.requests, walk.active.pool.active) == ([], 0)
+    assert (walk.upstream.requests, walk.active.own.pool.active) == ([], 0)
 
 
 async def test_a_doubtful_chunk_is_answered_and_ends_the_connection(walk: Walk) -> None:
@@ -87,7 +87,7 @@ async def test_a_doubtful_chunk_is_answered_and_ends_the_connection(walk: Walk) 
         answer = await client.ask(CHUNKS + b"3\r\nabc\r\nzz\r\n" + GET)
         assert (answer.status, answer.get("Connection"), await client.rest()) == (400, "close", b"")
     await walk.quiet()
-    assert (walk.upstream.requests, walk.active.pool.active) == ([], 0)
+    assert (walk.upstream.requests, walk.active.own.pool.active) == ([], 0)
 
 
 @pytest.mark.parametrize("before", [b"", GET])
@@ -174,7 +174,7 @@ async def test_a_client_that_leaves_ends_its_upstream_request(walk: Walk, reply:
         client.writer.transport.abort()
     async with asyncio.timeout(6):
         await walk.handler.quiet()
-    assert (walk.active.pool.active, walk.active.pool.idle) == (0, 0)
+    assert (walk.active.own.pool.active, walk.active.own.pool.idle) == (0, 0)
 
 
 async def test_a_client_that_leaves_while_it_is_not_read_is_seen(walk: Walk) -> None:
@@ -189,7 +189,7 @@ async def test_a_client_that_leaves_while_it_is_not_read_is_seen(walk: Walk) -> 
     client.reset()
     async with asyncio.timeout(3):
         await walk.handler.quiet()
-    assert walk.active.pool.active == 0
+    assert walk.active.own.pool.active == 0
 
 
 async def test_idle_connections_retire_at_once(walk: Walk) -> None:

@@ -89,7 +89,7 @@ async def test_an_answer_cut_short_stays_visibly_cut(walk: Walk, raw: bytes, ver
         with pytest.raises(ConnectionResetError):
             await client.rest()
     await walk.quiet()
-    assert (walk.active.pool.active, walk.active.pool.idle) == (0, 0)
+    assert (walk.active.own.pool.active, walk.active.own.pool.idle) == (0, 0)
 
 
 @pytest.mark.parametrize(

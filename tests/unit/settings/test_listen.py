@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.settings.listen import ListenAddress, is_loopback
+from proxy.addresses import is_loopback
+from proxy.settings.listen import ListenAddress
 
 GOOD = {
     "127.0.0.1:6750": ListenAddress("127.0.0.1", 6750),

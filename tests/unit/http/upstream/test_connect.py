@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
+from proxy.egress import Egress, EgressProxy, way_out
 from proxy.errors import (
     UpstreamAddressRefusedError,
     UpstreamClosedError,
@@ -25,7 +26,8 @@ from proxy.errors import (
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import Route, RouteTLS, Timeout
 from proxy.http.upstream import Connection, Connector, Resolver
-from proxy.http.upstream.connect import egress_of, tls_context
+from proxy.http.upstream.connect import tls_context
+from proxy.secrets.sources import Env, Text
 from proxy.units import Seconds
 
 if TYPE_CHECKING:
@@ -108,7 +110,14 @@ def free_port() -> int:
 
 
 def connector(
-    url: str | UpstreamURL, *, proxy: str | None = None, own: str | None = None, connect: float = 5.0, ca: Path | None = None, **facts: Any
+    url: str | UpstreamURL,
+    *,
+    proxy: str | None = None,
+    own: EgressProxy | None = None,
+    connect: float = 5.0,
+    ca: Path | None = None,
+    who: Any = None,
+    **facts: Any,
 ) -> Connector:
     route = Route(
         prefix="/",
@@ -116,11 +125,11 @@ def connector(
         credential="none",
         name="r",
         timeout=Timeout(connect=Seconds(connect)),
-        proxy=own,
         **facts,
     )
     context = tls_context(route, str(ca) if ca else None)
-    return Connector(route, resolver=Resolver(asyncio.get_running_loop().time), context=context, egress=egress_of(route, proxy))
+    out = way_out(route.upstream.host, Egress(proxy=proxy, **who or {}), own=own, key="routes.r.proxy")
+    return Connector(route, resolver=Resolver(asyncio.get_running_loop().time), context=context, egress=out)
 
 
 async def exchange(connection: Connection) -> tuple[int, bytes]:
@@ -313,6 +322,32 @@ async def test_a_tunnel(url: str, asked: bytes) -> None:
     assert (answer, tunnel.asked) == ((200, b"ok"), asked)
 
 
+async def test_a_tunnel_by_name_and_password() -> None:
+    """Sent as Basic (RFC 7617) with CONNECT, and with nothing that goes through the tunnel; the password may be empty."""
+    asked = []
+    for password in (Text("pässword"), None):
+        tunnel = Tunnel()
+        async with server(tunnel) as port:
+            to = connector("http://api.test", proxy=f"http://127.0.0.1:{port}", who={"username": "bearerd", "password": password})
+            assert await exchange(await to.connect()) == (200, b"ok")
+        asked.append(tunnel.asked.split(b"\r\n")[2])
+    assert asked == [b"Proxy-Authorization: Basic YmVhcmVyZDpww6Rzc3dvcmQ=", b"Proxy-Authorization: Basic YmVhcmVyZDo="]
+
+
+@pytest.mark.parametrize(
+    ("password", "fact"),
+    [(Text("wrong"), "refuses the user"), (Env("BEARERD_TEST_NO_SUCH"), "cannot be read"), (Text("half \ud800"), "not UTF-8")],
+)
+async def test_a_password_that_opens_no_tunnel(password: Any, fact: str) -> None:
+    """Refused, unset or not to be sent: the key is the password's, and no message shows it."""
+    async with server(Tunnel(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as port:
+        to = connector("http://api.test", proxy=f"http://127.0.0.1:{port}", who={"username": "bearerd", "password": password})
+        error = await failure(to)
+    shown = str(error) + error.log_detail
+    assert (type(error), error.key, fact in error.facts) == (UpstreamEgressError, "egress.password", True)
+    assert ("wrong" in shown, "half" in shown) == (False, False)
+
+
 async def test_tls_within_a_tunnel(material: Material) -> None:
     """The upstream's own certificate is verified."""
     async with server(Tunnel(context=material.server(material.other))) as port:
@@ -343,11 +378,15 @@ async def test_a_tunnel_that_is_refused(reply: bytes, fact: str) -> None:
 
 async def test_a_routes_own_egress_proxy_is_named() -> None:
     """Whatever fails on it, the key is the route's; the one for all is not concerned."""
-    unreached = await failure(connector("http://api.test", proxy="http://127.0.0.1:1", own=f"http://127.0.0.1:{free_port()}"))
+    unreached = await failure(
+        connector("http://api.test", proxy="http://127.0.0.1:1", own=EgressProxy(url=f"http://127.0.0.1:{free_port()}"))
+    )
     async with server(Tunnel(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as port:
-        refused = await failure(connector("http://api.test", proxy="http://127.0.0.1:1", own=f"http://127.0.0.1:{port}"))
+        refused = await failure(connector("http://api.test", proxy="http://127.0.0.1:1", own=EgressProxy(url=f"http://127.0.0.1:{port}")))
     async with server(Tunnel(b"\r\n\r\n")) as port:
-        unanswered = await failure(connector("http://api.test", proxy="http://127.0.0.1:1", own=f"http://127.0.0.1:{port}"))
+        unanswered = await failure(
+            connector("http://api.test", proxy="http://127.0.0.1:1", own=EgressProxy(url=f"http://127.0.0.1:{port}"))
+        )
     assert [(type(error), error.key) for error in (unreached, refused, unanswered)] == [(UpstreamEgressError, "routes.r.proxy")] * 3
 
 
