@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Literal
 from proxy.errors import SecretUnavailableError
 from proxy.oauth.assertions import bearer_assertion_claims, client_assertion_claims
 from proxy.oauth.exchange import SAMLAssertion
-from proxy.oauth.options import Assertion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proxy.oauth.names import Names
+    from proxy.oauth.options import Assertion
     from proxy.oauth.template import Template
 
     Sign = Callable[[str | None, Mapping[str, object], Mapping[str, object]], str]  # of alg, header and claims
 
 
-def client_assertion(names: Names, sign: Sign, *, by_key: bool) -> str:
-    """The JWT by which a client proves itself (RFC 7523 §2.2); `by_key`: signed with private_key, not with the client's secret.
+def client_assertion(names: Names, sign: Sign, *, key: Literal["private_key", "client_secret"]) -> str:
+    """The JWT by which a client proves itself (RFC 7523 §2.2), signed with the value of `key`.
 
     Where the grant is an assertion of its own, `assertion` speaks of that one, and this one names the client alone (§3, item 2).
 
@@ -31,7 +31,7 @@ def client_assertion(names: Names, sign: Sign, *, by_key: bool) -> str:
     """
     grant, facts, said = names.grant, names.facts, names.grant.assertion
     if grant.grants_by_assertion and not (said.from_ or said.header):
-        said = Assertion(alg=said.alg, kid=said.kid, x5t=said.x5t, x5t_s256=said.x5t_s256) if by_key else Assertion()
+        said = said.header_alone if key == "private_key" else type(said)()
     claims = client_assertion_claims(
         client_id=grant.client_id,
         audience=_or(said.audience, names, facts.token_url),
@@ -42,7 +42,8 @@ def client_assertion(names: Names, sign: Sign, *, by_key: bool) -> str:
         subject=_or(said.subject, names, grant.client_id),
         extra=_claims(names, said),
     )
-    return _signed(names, lambda: sign(said.alg, _header(names, said), claims))
+    header = _header(names, said)
+    return _signed(names, lambda: sign(said.alg, header, claims), field=key)
 
 
 def bearer_assertion(names: Names) -> str:
@@ -61,7 +62,7 @@ def bearer_assertion(names: Names) -> str:
         lifetime=said.lifetime,
         extra=_claims(names, said),
     )
-    key, header = names.secret("private_key"), _header(names)
+    key, header = names.secret("private_key"), _header(names, said)
     return _signed(names, lambda: facts.signer.jwt(key, claims=claims, alg=said.alg, header=header), field="private_key")
 
 
@@ -100,7 +101,6 @@ def _claims(names: Names, said: Assertion) -> Mapping[str, object]:
 
 def _header(names: Names, said: Assertion) -> Mapping[str, object]:
     """The JOSE header beside `alg` and `typ`: kid, and the certificate's thumbprints where they are asked for (RFC 7515 §4.1)."""
-    said = names.grant.assertion
     header: dict[str, object] = {"kid": said.kid} if said.kid else {}
     if said.x5t:
         header["x5t"] = _thumbprint(names, "sha1")

@@ -57,8 +57,12 @@ def client_secret_post(names: Names) -> Proof:
 
 def client_secret_jwt(names: Names) -> Proof:
     """A JWT under the client's secret (OpenID Connect Core §9)."""
-    secret, signer, alg = names.secret("client_secret"), names.facts.signer, names.grant.assertion.alg
-    return _asserted(names, client_assertion(names, lambda header, claims: signer.hmac(secret, claims=claims, alg=alg, header=header)))
+    secret, signer = names.secret("client_secret"), names.facts.signer
+
+    def sign(alg: str | None, header: Mapping[str, object], claims: Mapping[str, object]) -> str:
+        return signer.hmac(secret, claims=claims, alg=alg, header=header)
+
+    return _asserted(names, client_assertion(names, sign, key="client_secret"))
 
 
 def private_key_jwt(names: Names) -> Proof:
@@ -66,8 +70,12 @@ def private_key_jwt(names: Names) -> Proof:
     grant, signer = names.grant, names.facts.signer
     if grant.client_assertion is not None:
         return _asserted(names, names.secret("client_assertion").strip())
-    key, alg = names.secret("private_key"), grant.assertion.alg
-    return _asserted(names, client_assertion(names, lambda header, claims: signer.jwt(key, claims=claims, alg=alg, header=header)))
+    key = names.secret("private_key")
+
+    def sign(alg: str | None, header: Mapping[str, object], claims: Mapping[str, object]) -> str:
+        return signer.jwt(key, claims=claims, alg=alg, header=header)
+
+    return _asserted(names, client_assertion(names, sign, key="private_key"))
 
 
 def tls_client_auth(names: Names) -> Proof:

@@ -114,6 +114,11 @@ class Assertion(Options, frozen=True, kw_only=True):
     from_: str | None = msgspec.field(name="from", default=None)  # another alias, whose token is the assertion
     header: str | None = None  # or a header of the incoming request, whose token it is
 
+    @property
+    def header_alone(self) -> Assertion:
+        """What of it holds for every assertion that the same key signs."""
+        return Assertion(alg=self.alg, kid=self.kid, x5t=self.x5t, x5t_s256=self.x5t_s256)
+
 
 class CredentialOptions(Options, frozen=True, kw_only=True):
     """The keys that every type of credential has, beside `type`."""

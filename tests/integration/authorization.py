@@ -186,6 +186,10 @@ class AuthorizationServer:
         """End every token of `client`; introspection says so at once."""
         self._control("POST", client, verb="/revoke")
 
+    def revoke_access(self, client: Client) -> None:
+        """End every access token of `client`; its refresh tokens stay."""
+        self._control("POST", client, verb="/revoke-access")
+
     def refresh_token(self, client: Client, *, scopes: tuple[str, ...] = ("api:read",), resource: str = RESOURCE) -> str:
         """A refresh token of the user's for `client`, as it would come from a login in a browser."""
         told = self._control("POST", client, {"scopes": scopes, "resource": resource}, verb="/refresh-token")

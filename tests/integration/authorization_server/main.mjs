@@ -5,6 +5,7 @@
 //
 // PUT  /control/clients/ID   {metadata, terms}: registers a client          POST   /control/clients/ID/revoke: its tokens end
 // GET  /control/clients/ID   {requests, issued, refused, methods, ...}      DELETE /control/clients/ID: client and counts go
+// POST /control/clients/ID/revoke-access: all but its refresh tokens end
 // POST /control/clients/ID/refresh-token   {resource, scopes}: a refresh token of its own, as from a browser
 // POST /control/nonces       DPoP nonces given so far are no longer taken
 
@@ -63,6 +64,7 @@ async function control(request) {
     }
     case 'DELETE': forget(id); break;
     case 'POST revoke': revoke(tokensOf(id)); break;
+    case 'POST revoke-access': revoke(tokensOf(id).filter((key) => !key.startsWith('RefreshToken:'))); break;
     case 'POST refresh-token': {
       const { resource = DEFAULT_RESOURCE, scopes = ['api:read'] } = said;
       return { refresh_token: await mintRefreshToken(plain.provider, id, resource, scopes) };
