@@ -52,7 +52,7 @@ KEYS: Mapping[str, Mapping[str, Rule]] = {
         "GrantType": Rule("token_request.grant_type_in", "in no published version of the API", _grant_type_in),
         "Scope": Rule("scope", convert=as_words),
         "ScopeContentType": Rule("token_request.content_type", convert=_content_type),
-        "Resource": Rule("resource"),
+        "Resource": Rule("resource", "one that is no absolute URI is a parameter, in token_request.params"),
         "Audience": Rule("audience"),
         "CustomParameters": Rule("token_request.params", "SendAsPartOf is `in`; `url` is `query`"),
         "SecurityArtifactDescriptor": DEPLOYED,
@@ -90,7 +90,7 @@ KEYS: Mapping[str, Mapping[str, Rule]] = {
         "Status": DEPLOYED,
     },
 }
-_SPECIAL = {"Name", "TokenServiceUrl", "TokenUrl", "CustomParameters", "Kind", "CompanyId"}
+_SPECIAL = {"Name", "TokenServiceUrl", "TokenUrl", "Resource", "CustomParameters", "Kind", "CompanyId"}
 _MARKS = {  # keys that only this entity has
     "OAuth2AuthorizationCodes": ("AuthUrl", "TokenUrl", "RefreshTokenExpiryPeriod"),
     "OAuth2ClientCredentials": ("TokenServiceUrl", "ClientId"),
@@ -179,6 +179,10 @@ def _client_credentials(draft: Draft, said: Mapping[str, str], parameters: objec
     missing = [key for key in ("TokenServiceUrl", "ClientId") if key not in said]
     if missing:
         draft.blocked = f"the export has no {' and no '.join(missing)}"
+    if ":" in said.get("Resource", "") and "#" not in said["Resource"]:
+        draft.put(("resource",), said["Resource"])
+    elif "Resource" in said:
+        draft.param("resource", said["Resource"], "body")
     for one in _parameters(draft, parameters):
         draft.param(*one)
 

@@ -22,8 +22,7 @@ _SPECIAL = {  # read by the functions below, all at once
     "clientAssertion.destinationName",
 }  # fmt: skip
 _WITHOUT_ENDPOINT = {"", "user_credentials"}
-_OF_USERS = {"oauth2_jwt_bearer", "oauth2_token_exchange", "oauth2_saml_bearer"}
-_ENDPOINT_KEYS = ("token", "client", "scope", "x_user_token", "audience")
+_FOREIGN = "of no use for this type of authentication"
 
 
 def translate(data: bytes, fallback: str) -> list[Entry]:
@@ -56,7 +55,7 @@ def _entry(given: Mapping[str, Any], fallback: str) -> Entry:
     draft = Draft("destination", fallback)
     for key in [key for key in AROUND if key in given]:
         draft.leave(key, "", AROUND[key], matters=False)
-    said = _known(draft, texts(draft, {key: value for key, value in given.items() if key not in AROUND}))
+    said, parameters = _known(draft, texts(draft, {key: value for key, value in given.items() if key not in AROUND}))
     draft.name = said.get("Name", fallback)
     authentication = said.get("Authentication", "NoAuthentication")
     draft.source = authentication if authentication in KINDS else "destination"
@@ -65,8 +64,12 @@ def _entry(given: Mapping[str, Any], fallback: str) -> Entry:
         draft.blocked = kind.why
         draft.leave("Authentication", authentication, "see above", documented=authentication in KINDS)
     for key, value in said.items():
-        if key not in _SPECIAL:
+        if not _belongs(KEYS[key].ours, kind):
+            draft.leave(key, value, _FOREIGN, documented=not KEYS[key].held, matters=False)
+        elif key not in _SPECIAL:
             draft.apply(key, value, KEYS[key])
+    for key, value in parameters.items():
+        _parameter(draft, key, value, kind)
     if kind.ours:
         draft.material["type"] = kind.ours
     _Making(draft, said, kind).all()
@@ -74,25 +77,46 @@ def _entry(given: Mapping[str, Any], fallback: str) -> Entry:
     return draft.entry(material=needs)
 
 
-def _known(draft: Draft, given: Mapping[str, str]) -> dict[str, str]:
-    """The documented keys in their usual spelling; families go to their place, all others stay behind."""
+def _known(draft: Draft, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The documented keys in their usual spelling, and those of families; all others stay behind."""
     said: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for key, value in given.items():
         usual = _LOWER.get(key.casefold())
-        prefix = next((family for lower, family in _LOWER_FAMILIES.items() if key.casefold().startswith(lower)), "")
         if usual is not None and usual not in said:
             said[usual] = value
-        elif usual is None and len(key) > len(prefix) > 0:
-            _family(draft, prefix, key[len(prefix) :], value)
+        elif usual is None and _family(key):
+            parameters[key] = value
         else:
             why = "said twice" if usual else "no key of a destination is documented by that name"
             draft.leave(key, value, why, documented=usual is not None)
-    return said
+    return said, parameters
 
 
-def _family(draft: Draft, family: str, name: str, value: str) -> None:
-    where = FAMILIES[family].where
-    if where in {"inject.headers", "inject.query"}:
+def _family(key: str) -> str:
+    """The family that a key is of, "" for none."""
+    return next((family for lower, family in _LOWER_FAMILIES.items() if key.casefold().startswith(lower) and len(key) > len(family)), "")
+
+
+def _belongs(ours: str, kind: Kind) -> bool:
+    """Whether a credential of this kind has a place for what is `ours`."""
+    match ours.partition(".")[0]:
+        case "" | "-" | "alias" | "description" | "type" | "route":
+            return True
+        case "username" | "password":
+            return kind.ours in {"user_credentials", "oauth2_password"}
+        case "assertion":
+            return kind.ours == "oauth2_saml_bearer"
+        case _:
+            return kind.ours not in _WITHOUT_ENDPOINT
+
+
+def _parameter(draft: Draft, key: str, value: str, kind: Kind) -> None:
+    family = _family(key)
+    name, where = key[len(family) :], FAMILIES[family].where
+    if not _belongs(FAMILIES[family].rule.ours, kind):
+        draft.leave(key, value, _FOREIGN, documented=False, matters=False)
+    elif where in {"inject.headers", "inject.query"}:
         draft.injected(where.removeprefix("inject."), name, value)
     elif where == "body" and name == "grant_type":
         draft.put(("grant_type",), value)
@@ -123,7 +147,7 @@ class _Making:
             draft.material.setdefault("password", Held("password"))
             draft.blocked = draft.blocked or ("" if "User" in said else "the export has no User")
         if self._kind.ours in _WITHOUT_ENDPOINT:
-            return self._without_endpoint()
+            return
         if self._kind.ours == "oauth2_password":
             draft.material.setdefault("password", Held("password"))
         if self._kind.ours == "oauth2_refresh_token":
@@ -136,13 +160,6 @@ class _Making:
         missing += [] if "client_id" in draft.material else ["clientKey" if self._kind.ours == "oauth2_saml_bearer" else "clientId"]
         if missing and not draft.blocked:
             draft.blocked = f"the export has no {' and no '.join(missing)}"
-        return None
-
-    def _without_endpoint(self) -> None:
-        """What is said of a token endpoint where no token is asked for."""
-        for key in sorted(_SPECIAL & self._said.keys()):
-            if key.startswith(_ENDPOINT_KEYS):
-                self._draft.leave(key, self._said[key], "no token is asked for", documented=not KEYS[key].held, matters=False)
 
     def _token_url(self, url: str) -> None:
         draft = self._draft
@@ -150,7 +167,7 @@ class _Making:
         if common and "{tenant}" not in url:
             url = url.replace("://", "://{tenant}.", 1)
         draft.token_url("tokenServiceURL", url)
-        if "{tenant}" in url:
+        if "{tenant}" in draft.material.get("token_url", ""):
             reference = draft.secret_value("tenant", None)
             draft.material["token_url"] = reference.join(draft.material["token_url"].split("{tenant}"))
             draft.notes.append("`values.tenant` is the subdomain of the subaccount; Common URLs hold for each")
@@ -219,14 +236,20 @@ class _Making:
     def _assertion(self) -> None:
         draft, said = self._draft, self._said
         saml = self._kind.ours == "oauth2_saml_bearer"
-        if "audience" in said:
+        if "audience" in said and self._kind.ours not in _WITHOUT_ENDPOINT:
             draft.put(("assertion", "audience") if saml else ("audience",), as_template(said["audience"]) if saml else said["audience"])
-        if "companyId" in said:
+        if saml and "companyId" in said:
             draft.param("company_id", said["companyId"], "body")
-        if "apiKey" in said:
+        if saml and "apiKey" in said:
             draft.put(("assertion", "attributes"), {"api_key": draft.secret_value("api_key", said["apiKey"])})
-        if self._kind.ours in _OF_USERS and "SystemUser" not in said:
-            self._draft.leave("(the user)", "", "there it is the user of each call; here say whose token it is, as docs/import.md shows")
+        elif saml and "companyId" in said:
+            draft.put(("assertion", "attributes"), {"api_key": "${client_id}"})
+        if self._kind.ours == "oauth2_jwt_bearer":
+            draft.put(("assertion",), {"header": "X-User-Token"})
+        if self._kind.ours == "oauth2_token_exchange":
+            draft.put(("subject_token",), {"header": "X-Subject-Token"})
+        if saml and "SystemUser" not in said:
+            draft.leave("(the user)", "", "there it is the user of each call; here assertion.subject says one, client_id is it otherwise")
         if saml:
             draft.put(("private_key",), Held("private_key"))
             draft.put(("certificate",), Held("certificate"))
@@ -251,7 +274,7 @@ class _Making:
                 "KeyStoreLocation", said.get("KeyStoreLocation", ""), "the key store is not in the export; make the two files of it"
             )
         elif "KeyStoreLocation" in said:
-            draft.leave("KeyStoreLocation", said["KeyStoreLocation"], "of no use for this type of authentication", matters=False)
+            draft.leave("KeyStoreLocation", said["KeyStoreLocation"], _FOREIGN, matters=False)
 
     def _route(self) -> None:
         draft = self._draft

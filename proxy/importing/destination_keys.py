@@ -35,9 +35,11 @@ KINDS: Mapping[str, Kind] = {
     "OAuth2Password": Kind("oauth2_password"),
     "OAuth2RefreshToken": Kind("oauth2_refresh_token", "there a caller brings the refresh token, here the credential keeps one"),
     "OAuth2SAMLBearerAssertion": Kind("oauth2_saml_bearer"),
-    "OAuth2JWTBearer": Kind("oauth2_jwt_bearer"),
-    "OAuth2UserTokenExchange": Kind("oauth2_jwt_bearer", "SAP itself advises OAuth2JWTBearer in its place"),
-    "OAuth2TokenExchange": Kind("oauth2_token_exchange"),
+    "OAuth2JWTBearer": Kind("oauth2_jwt_bearer", "callers bring the user's token in X-User-Token, as to the Destination service"),
+    "OAuth2UserTokenExchange": Kind("oauth2_jwt_bearer", "as OAuth2JWTBearer, which SAP itself advises in its place"),
+    "OAuth2TokenExchange": Kind(
+        "oauth2_token_exchange", "callers bring the user's token in X-Subject-Token, as to the Destination service"
+    ),
     "OAuth2AuthorizationCode": Kind(
         "oauth2_refresh_token",
         "a user has to consent, and this release has no authorization code; a refresh token that is at hand would do",
@@ -125,12 +127,17 @@ KEYS: Mapping[str, Rule] = {
     "tokenService.KeyStorePassword": idle("of use while the files are made of the key store"),
     "scope": Rule("scope", convert=as_words),
     "audience": Rule("audience", "of a SAML assertion: assertion.audience"),
-    "authnContextClassRef": Rule(why="the assertion's own authentication context is written"),
+    "authnContextClassRef": _only(
+        "urn:oasis:names:tc:saml:2.0:ac:classes:passwordprotectedtransport", "PasswordProtectedTransport is what an assertion says"
+    ),
     "nameIdFormat": Rule("assertion.name_id_format"),
     "nameQualifier": Rule(why="a NameID is written without a qualifier"),
     "userIdSource": Rule(why="the assertion's subject is said by assertion.subject"),
     "SystemUser": Rule("assertion.subject", convert=as_template),
-    "companyId": Rule("token_request.params", "company_id in the body, as SuccessFactors takes it"),
+    "companyId": Rule(
+        "assertion.attributes",
+        "with token_request.params: company_id in the body, and api_key in the assertion, as SuccessFactors takes them",
+    ),
     "apiKey": Rule("assertion.attributes.api_key", "as a value that is kept secret"),
     "assertionIssuer": Rule("assertion.issuer", convert=as_template),
     "assertionRecipient": Rule("assertion.recipient", convert=as_template),

@@ -122,6 +122,8 @@ class Draft:
         url, _, query = self._without_user(key, value).partition("?")
         if fault := _url_fault(url):
             self.blocked = self.blocked or f"{key}: {fault}"
+            self.leave(key, None, fault)
+            return
         kept = []
         for part in filter(None, query.split("&")):
             name, _, text = part.partition("=")
@@ -140,7 +142,7 @@ class Draft:
         """The route's upstream; its query is put into every call."""
         url, _, query = self._without_user(key, value).partition("#")[0].partition("?")
         if fault := _url_fault(url):
-            self.leave(key, value, fault)
+            self.leave(key, None, fault)
             return
         self.put(("route", "upstream"), url)
         for part in filter(None, query.split("&")):
@@ -152,7 +154,7 @@ class Draft:
     def injected(self, kind: str, name: str, value: str) -> None:
         """A header or query parameter of every call; what may be a secret comes from the environment."""
         hidden = secret_name(name) or secret_form(value)
-        self.put(("route", "inject", kind, name), Held(f"inject_{name}", value, "text") if hidden else value)
+        self.put(("route", "inject", kind, name), Held(f"inject_{name}", value, "text") if hidden else as_template(value))
 
     def _without_user(self, key: str, value: str) -> str:
         scheme, mark, rest = value.partition("://")

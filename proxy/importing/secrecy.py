@@ -10,7 +10,8 @@ import re
 
 KEPT_OUT = "(value kept out)"
 _SECRET_WORD = re.compile(
-    r"secret|passw|passphrase|pwd|token|api[ _.-]?key|private|credential|assertion|auth|cookie|signature|session|jwt|bearer|key|pin\b",
+    r"secret|passw|passphrase|pwd|token|api[ _.-]?key|private|credential|assertion|auth|cookie|signature|session|jwt|bearer|key"
+    r"|pin\b|\bsig\b",
     re.IGNORECASE,
 )
 _CERTAIN_WORD = re.compile(r"secret|passw|passphrase|api[ _.-]?key|private", re.IGNORECASE)

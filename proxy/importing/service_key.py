@@ -18,7 +18,7 @@ _VALIDATES = idle("for who validates tokens, not for who asks for them")
 
 KEYS: Mapping[str, Rule] = {
     "clientid": Rule("client_id"),
-    "clientsecret": Rule("client_secret", "with client_auth client_secret_basic", held="secret"),
+    "clientsecret": Rule("client_secret", "with client_auth client_secret_post; of IAS client_secret_basic", held="secret"),
     "url": Rule("token_url", "XSUAA: with /oauth/token; IAS: with /oauth2/token"),
     "certurl": Rule("token_url", "in place of url where there is a certificate; with /oauth/token"),
     "tokenurl": Rule("token_url", "as it is"),
@@ -112,7 +112,8 @@ def _client(draft: Draft, said: Mapping[str, str]) -> None:
             draft.leave("clientsecret", "", "the certificate takes its place", matters=False)
         return
     draft.put(("client_secret",), Held("client_secret", said.get("clientsecret")))
-    draft.put(("client_auth",), "client_secret_basic")
+    # XSUAA does not decode what RFC 6749 §2.3.1 has Basic encode, and its secrets hold $ and =; IAS does
+    draft.put(("client_auth",), "client_secret_basic" if _is_ias(said) else "client_secret_post")
 
 
 def _endpoint(draft: Draft, said: Mapping[str, str]) -> None:

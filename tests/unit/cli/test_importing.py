@@ -61,7 +61,7 @@ async def test_to_standard_output(run: Run, kind: str) -> None:
         "token_url": TOKEN_URL,
         "client_id": "nightly",
         "client_secret": {"env": "CRM_CLIENT_SECRET"},
-        "client_auth": "client_secret_basic",
+        "client_auth": "client_secret_post" if kind == "service-key" else "client_secret_basic",
     }
     assert told.stderr.splitlines() == [told.stderr.strip()]
     assert told.stderr.strip().endswith("; set CRM_CLIENT_SECRET")

@@ -100,6 +100,11 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
         {"token_url": "https://login.example/t"},
         {"TokenServiceUrl (its user and password)"},
     ),
+    "a resource that is no URI": (
+        {"Resource": "42", "ScopeContentType": None},
+        {"resource": None, "token_request": {"params": [{"key": "resource", "value": "42"}]}},
+        set(),
+    ),
     "plain http": ({"TokenServiceUrl": "http://login.example/t"}, {"token_url": "http://login.example/t", "allow_plaintext": True}, set()),
     "a secret": ({"ClientSecret": "hunter2"}, {}, set()),
     "an unknown field": ({"Colour": "red"}, {}, {"Colour"}),
@@ -139,8 +144,10 @@ def test_without_what_is_needed(bring: Bring, missing: str, why: str) -> None:
 
 
 def test_an_address_that_is_none(bring: Bring) -> None:
-    """A token service URL that nothing could be sent to is told."""
-    assert bring(translate, {**CRM, "TokenServiceUrl": "login.example"}).entries[0].blocked.startswith("TokenServiceUrl: expected a URL")
+    """A token service URL that nothing could be sent to is told, and not shown: it may hold a password."""
+    brought = bring(translate, {**CRM, "TokenServiceUrl": "u:hunter2@login.example"})
+    assert brought.entries[0].blocked.startswith("TokenServiceUrl: expected a URL")
+    assert "hunter2" not in brought.written.material
 
 
 USERS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {

@@ -64,6 +64,7 @@ def test_forms(bring: Bring, export: object) -> None:
 
 USER = {"User": "anna", "Password": "hunter2"}
 SIGNED = {"private_key": {"env": "CRM_PRIVATE_KEY"}, "certificate": {"env": "CRM_CERTIFICATE"}}
+CALLERS = {"assertion": {"header": "X-User-Token"}}
 TYPES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
     "OAuth2MtlsClientCredentials": ({}, {}, set()),
     "OAuth2TechnicalUserPropagation": (
@@ -73,9 +74,9 @@ TYPES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
     ),
     "OAuth2Password": (USER, {"type": "oauth2_password", "username": "anna", "password": {"env": "CRM_PASSWORD"}}, set()),
     "OAuth2RefreshToken": ({}, {"type": "oauth2_refresh_token", "refresh_token": {"env": "CRM_REFRESH_TOKEN"}}, set()),
-    "OAuth2JWTBearer": ({"tokenService.body.token_format": "jwt"}, {"type": "oauth2_jwt_bearer"}, {"(the user)"}),
-    "OAuth2UserTokenExchange": ({"x_user_token.jwks_uri": "https://a.example/certs"}, {"type": "oauth2_jwt_bearer"}, {"(the user)"}),
-    "OAuth2TokenExchange": ({}, {"type": "oauth2_token_exchange"}, {"(the user)"}),
+    "OAuth2JWTBearer": ({"tokenService.body.token_format": "jwt"}, {"type": "oauth2_jwt_bearer", **CALLERS}, set()),
+    "OAuth2UserTokenExchange": ({"x_user_token.jwks_uri": "https://a.example/certs"}, {"type": "oauth2_jwt_bearer", **CALLERS}, set()),
+    "OAuth2TokenExchange": ({}, {"type": "oauth2_token_exchange", "subject_token": {"header": "X-Subject-Token"}}, set()),
     "OAuth2SAMLBearerAssertion": (
         {"clientId": "", "clientSecret": "", "clientKey": "key", "audience": "www.successfactors.com", "companyId": "ACME"},
         {
@@ -83,7 +84,7 @@ TYPES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
             "client_id": "key",
             "client_auth": "none",
             "client_secret": None,
-            "assertion": {"audience": "www.successfactors.com"},
+            "assertion": {"audience": "www.successfactors.com", "attributes": {"api_key": "${client_id}"}},
             "token_request": {"params": [{"key": "company_id", "value": "ACME"}]},
             **SIGNED,
         },
@@ -221,11 +222,11 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], set[str]
         set(),
     ),
     "the call": (
-        {"URL.headers.X-Env": "prod", "URL.headers.apiKey": "hunter2", "URL.queries.language": "EN", "sap-client": "100"},
+        {"URL.headers.X-Env": "${x}", "URL.headers.apiKey": "hunter2", "URL.queries.language": "EN", "sap-client": "100"},
         {},
         {
             "inject": {
-                "headers": {"X-Env": "prod", "apiKey": {"env": "CRM_INJECT_APIKEY"}, "sap-client": "100"},
+                "headers": {"X-Env": "$${x}", "apiKey": {"env": "CRM_INJECT_APIKEY"}, "sap-client": "100"},
                 "query": {"language": "EN"},
             }
         },
@@ -292,6 +293,16 @@ SAML: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
         set(),
     ),
     "an API key": ({"apiKey": "hunter2", "SystemUser": "a"}, {"attributes": {"api_key": "${values.api_key}"}, "subject": "a"}, set()),
+    "a context that is ours": (
+        {"authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport", "SystemUser": "a"},
+        {"subject": "a"},
+        set(),
+    ),
+    "another context": (
+        {"authnContextClassRef": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession", "SystemUser": "a"},
+        {"subject": "a"},
+        {"authnContextClassRef"},
+    ),
     "what there is not": (
         {"nameQualifier": "q", "userIdSource": "mail", "SAMLAssertionProvider": "ClientProvided", "SystemUser": "a"},
         {"subject": "a"},
@@ -336,7 +347,8 @@ def test_without_what_is_needed(bring: Bring, change: dict[str, str], why: str) 
 
 def test_an_upstream_that_is_none(bring: Bring) -> None:
     """A URL that nothing could be sent to makes no route."""
-    brought = bring(translate, {**OAUTH, "URL": "erp"})
+    brought = bring(translate, {**OAUTH, "URL": "u:hunter2@erp"})
+    assert "hunter2" not in brought.written.material
     assert (brought.credentials, brought.routes, brought.left) == ({"crm": HERE}, [], {"URL"})
 
 

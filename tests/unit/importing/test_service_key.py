@@ -28,7 +28,7 @@ HERE: dict[str, Any] = {
     "token_url": "https://acme.authentication.eu10.hana.ondemand.com/oauth/token",
     "client_id": "sb-crm!b1",
     "client_secret": {"env": "FILE_NAME_CLIENT_SECRET"},
-    "client_auth": "client_secret_basic",
+    "client_auth": "client_secret_post",
 }
 CERTIFIED: dict[str, Any] = {"certificate": "-----BEGIN CERTIFICATE-----\nA\n", "key": "-----BEGIN PRIVATE KEY-----\nhunter2\n"}
 TLS: dict[str, Any] = {
@@ -54,7 +54,7 @@ EXPORTS: dict[str, tuple[object, dict[str, Any], str | None]] = {
     "a certificate and a secret": ({**XSUAA, **CERTIFIED}, {**TLS, "token_url": f"{XSUAA['certurl']}/oauth/token"}, None),
     "IAS": (
         {"clientid": "sb-crm!b1", "clientsecret": "hunter2", "url": "https://acme.accounts.ondemand.com/", "domains": ["a"]},
-        {"token_url": "https://acme.accounts.ondemand.com/oauth2/token"},
+        {"token_url": "https://acme.accounts.ondemand.com/oauth2/token", "client_auth": "client_secret_basic"},
         None,
     ),
     "IAS on a domain of one's own": (
