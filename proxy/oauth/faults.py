@@ -12,6 +12,14 @@ import aiohttp
 from proxy import errors
 
 _UNKNOWN_CA = {18, 19, 20, 21}  # OpenSSL: self-signed, self-signed in the chain, issuer unknown, leaf's issuer unknown
+_TIMES = {9, 10}  # OpenSSL: not yet valid, expired
+_OUR_CERTIFICATE = (
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_UNKNOWN_CA",
+    "ALERT_CERTIFICATE",
+    "ALERT_UNSUPPORTED_CERTIFICATE",
+    "ALERT_ACCESS_DENIED",
+)
 
 
 class AddressRefusedError(OSError):
@@ -35,6 +43,8 @@ def translated(exc: Exception, *, alias: str, proxied: bool, timeout: float) -> 
             return errors.TokenAddressRefusedError("the token endpoint's address is not a plain one", alias=alias, log_detail=detail)
         case aiohttp.ClientResponseError():
             return errors.TokenResponseInvalidError("the answer is not valid HTTP", alias=alias, log_detail=detail)
+        case aiohttp.ClientOSError() if isinstance(exc.__cause__, ssl.SSLError):  # TLS 1.3 asks for a certificate behind the handshake
+            return _handshake(exc.__cause__, alias, detail)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
             told = "the connection was closed before the answer was complete"
             return errors.TokenUnreachableError(told, alias=alias, log_detail=detail)
@@ -56,13 +66,30 @@ def _detail(exc: Exception) -> str:
 def _unconnected(exc: aiohttp.ClientConnectorError, alias: str, detail: str, *, proxied: bool) -> errors.TokenError:
     match exc:
         case aiohttp.ClientSSLError():
-            return errors.TokenTLSError("the TLS handshake failed", alias=alias, log_detail=detail)
+            return _handshake(exc.os_error, alias, detail)
         case _ if proxied:
             return errors.TokenEgressError("the egress proxy cannot be reached", alias=alias, key="egress.proxy", log_detail=detail)
         case aiohttp.ClientConnectorDNSError():
             return _unresolved(exc, alias, detail)
         case _:
             return errors.TokenUnreachableError(_reason(exc.os_error), alias=alias, log_detail=detail)
+
+
+def _handshake(cause: BaseException, alias: str, detail: str) -> errors.TokenError:
+    """By OpenSSL's reason; an alert is what the server thinks of us."""
+    reason = str(getattr(cause, "reason", None) or "")
+    if "CERTIFICATE_REQUIRED" in reason:
+        told = "the server asks for a client certificate, and the credential has none"
+        return errors.TokenTLSError(told, alias=alias, field="token_request.tls.cert", log_detail=detail)
+    if any(word in reason for word in _OUR_CERTIFICATE):
+        told = "the server refuses the client certificate"
+        return errors.TokenTLSError(told, alias=alias, field="token_request.tls.cert", log_detail=detail)
+    if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
+        return errors.TokenTLSError("what answers there does not speak TLS", alias=alias, log_detail=detail)
+    if "HANDSHAKE_FAILURE" in reason:
+        told = "the server ended the TLS handshake; some do so without a client certificate"
+        return errors.TokenTLSError(told, alias=alias, log_detail=detail)
+    return errors.TokenTLSError("the TLS handshake failed", alias=alias, log_detail=detail)
 
 
 def _certificate(exc: aiohttp.ClientConnectorCertificateError, alias: str, detail: str) -> errors.TokenError:
@@ -72,8 +99,12 @@ def _certificate(exc: aiohttp.ClientConnectorCertificateError, alias: str, detai
     if cause.verify_code in _UNKNOWN_CA:
         told = f"the certificate's CA is unknown ({cause.verify_message})"
         return errors.TokenTLSError(told, alias=alias, key="egress.ca", log_detail=detail)
+    if cause.verify_code in _TIMES:
+        told = f"the certificate is not valid now ({cause.verify_message}): the server needs another, or this host's clock is wrong"
+        return errors.TokenTLSError(told, alias=alias, field="", log_detail=detail)
     if "mismatch" in cause.verify_message:  # the message itself holds the host
-        return errors.TokenTLSError("the certificate is for another name", alias=alias, log_detail=detail)
+        told = "the certificate is for another name than token_url has"
+        return errors.TokenTLSError(told, alias=alias, log_detail=detail)
     return errors.TokenTLSError(f"the certificate is refused ({cause.verify_message})", alias=alias, field="", log_detail=detail)
 
 

@@ -40,6 +40,8 @@ def certificate_error(code: int, message: str) -> aiohttp.ClientConnectorCertifi
         (certificate_error(62, "Hostname mismatch, 'login.test'"), errors.TokenTLSError, "credentials.crm.token_url"),
         (certificate_error(10, "certificate has expired"), errors.TokenTLSError, None),
         (aiohttp.ClientConnectorSSLError(PLACE, ssl.SSLError("wrong version")), errors.TokenTLSError, "credentials.crm.token_url"),
+        (certificate_error(9, "certificate is not yet valid"), errors.TokenTLSError, None),
+        (certificate_error(26, "unsuitable certificate purpose"), errors.TokenTLSError, None),
         (ValueError("odd"), errors.TokenUnreachableError, "credentials.crm.token_url"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
@@ -51,6 +53,42 @@ def test_translation(exc: Exception, kind: type[errors.TokenError], key: str | N
     assert error.key == key
     assert "login.test" not in error.detail
     assert type(exc).__name__ in error.log_detail
+
+
+def alert(reason: str) -> ssl.SSLError:
+    cause = ssl.SSLError(1, reason)
+    cause.reason = reason
+    return cause
+
+
+def late(reason: str) -> aiohttp.ClientOSError:
+    """What TLS 1.3 says of a client's certificate once the handshake is over."""
+    exc = aiohttp.ClientOSError(1, reason)
+    exc.__cause__ = alert(reason)
+    return exc
+
+
+@pytest.mark.parametrize(
+    ("exc", "field", "told"),
+    [
+        (late("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "token_request.tls.cert", "asks for a client certificate"),
+        (late("TLSV1_ALERT_UNKNOWN_CA"), "token_request.tls.cert", "refuses the client certificate"),
+        (
+            aiohttp.ClientConnectorSSLError(PLACE, alert("TLSV1_ALERT_UNKNOWN_CA")),
+            "token_request.tls.cert",
+            "refuses the client certificate",
+        ),
+        (aiohttp.ClientConnectorSSLError(PLACE, alert("WRONG_VERSION_NUMBER")), "token_url", "does not speak TLS"),
+        (aiohttp.ClientConnectorSSLError(PLACE, alert("SSLV3_ALERT_HANDSHAKE_FAILURE")), "token_url", "without a client certificate"),
+        (aiohttp.ClientConnectorSSLError(PLACE, alert("NO_CIPHERS_AVAILABLE")), "token_url", "the TLS handshake failed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_handshake_by_its_reason(exc: Exception, field: str, told: str) -> None:
+    """What the server's alert says of our certificate is no matter of its own."""
+    error = translated(exc, alias="crm", proxied=False, timeout=10)
+    assert (type(error), error.key) == (errors.TokenTLSError, f"credentials.crm.{field}")
+    assert told in error.facts
 
 
 @pytest.mark.parametrize(

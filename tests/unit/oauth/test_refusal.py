@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy import errors
-from proxy.oauth.exchange import Scope, TokenResponse
+from proxy.oauth.exchange import Metadata, Scope, TokenResponse
 from proxy.oauth.response import parse_token
 from tests.fakes.credentials import crm, names_of
 
@@ -70,6 +70,20 @@ def test_declared_error_decides(status: int, code: str, kind: type[errors.TokenE
         (200, {"error": "bad", "access_token": "abc"}, (errors.TokenRefusedError, "token_url"), "200 application/json, bad"),
         (200, {"ok": False}, (errors.TokenRefusedError, "token_url"), "200"),
         (400, {"error": {"code": 400, "message": "no such app"}}, (errors.TokenRefusedError, "token_url"), "error (no such app)"),
+        (400, {"errors": [{"code": "601", "message": "no"}]}, (errors.TokenRefusedError, "token_url"), "601 (no)"),
+        (
+            200,
+            {"errors": [{"code": "invalid_client"}]},
+            (errors.TokenInvalidClientError, "client_secret"),
+            "200 application/json, invalid_client",
+        ),
+        (400, {"error": "INVALID_CLIENT"}, (errors.TokenInvalidClientError, "client_secret"), "INVALID_CLIENT"),
+        (400, {"error": "invalid_client_id"}, (errors.TokenInvalidClientError, "client_id"), "invalid_client_id"),
+        (400, [{"errorCode": "E7", "message": "bad"}], (errors.TokenRefusedError, "token_url"), "E7 (bad)"),
+        (401, {"message": "Unauthorized"}, (errors.TokenRefusedError, "client_secret"), "401 application/json, (Unauthorized)"),
+        (200, {"errorCode": "E7", "errorMessage": "bad"}, (errors.TokenRefusedError, "token_url"), "E7 (bad)"),
+        (400, {"error": "invalid_dpop_proof"}, (errors.TokenRefusedError, "dpop"), "invalid_dpop_proof"),
+        (400, {"message": "Missing grant_type"}, (errors.TokenRefusedError, "token_request.content_type"), "(Missing grant_type)"),
     ],
 )
 def test_status_decides_otherwise(status: int, body: object, expected: tuple[type, str | None], told: str) -> None:
@@ -156,3 +170,51 @@ def test_quotation_is_short() -> None:
     """A long description and a long code are cut to 200 bytes each."""
     error = refused(400, {"error": "e " * 5000, "error_description": "d " * 5000}, content_type="a" * 30)
     assert len(error.facts) < 700
+
+
+@pytest.mark.parametrize("beside", [{"errorCode": 0, "message": "ok"}, {"errorCode": "W1", "message": "expires soon"}, {"errors": []}])
+def test_a_code_of_success_stands_beside_a_token(beside: dict[str, object]) -> None:
+    """A vendor's `errorCode: 0`, and any code where the token is there, refuses nothing."""
+    body = json.dumps({"access_token": "abc", **beside}).encode()
+    token = parse_token(TokenResponse(200, {"content-type": "application/json"}, body), names_of(crm()))
+    assert token.value == "abc"
+
+
+@pytest.mark.parametrize(
+    ("date", "told"), [("Fri, 15 Jan 2027 07:58:20 GMT", "100 s ahead of"), ("Fri, 15 Jan 2027 08:01:40 GMT", "100 s behind")]
+)
+@pytest.mark.parametrize("code", ["invalid_client", "invalid_grant", "invalid_dpop_proof"])
+def test_a_wrong_clock_is_told(date: str, told: str, code: str) -> None:
+    """Where what was sent has times in it and the server's Date is far from ours, no key is named: the clock is to be set."""
+    error = refused(401, {"error": code}, client_auth="client_secret_jwt", date=date)
+    assert error.key is None
+    assert f"this host's clock is {told} the server's, and what was sent has times in it: set this host's clock" in error.facts
+    assert abs(error.skew or 0.0) == 100.0
+
+
+@pytest.mark.parametrize(
+    ("client_auth", "date", "code"),
+    [
+        ("client_secret_basic", "Fri, 15 Jan 2027 07:00:00 GMT", "invalid_client"),
+        ("client_secret_jwt", "Fri, 15 Jan 2027 08:00:20 GMT", "invalid_client"),
+        ("client_secret_jwt", "", "invalid_client"),
+        ("client_secret_jwt", "Fri, 15 Jan 2027 07:00:00 GMT", "invalid_scope"),
+    ],
+)
+def test_a_clock_that_has_no_part_in_it(client_auth: ClientAuthName, date: str, code: str) -> None:
+    """A secret has no time in it, a few seconds are no cause, and a scope is no matter of clocks."""
+    error = refused(401, {"error": code}, client_auth=client_auth, date=date)
+    assert error.key is not None
+    assert "clock" not in error.facts
+
+
+def test_metadata_stands_beside_the_method() -> None:
+    """What the server's metadata lists is told where it was asked."""
+    metadata = Metadata("https://login.test", "https://login.test/token", auth_methods=("client_secret_post", "private_key_jwt"))
+    with pytest.raises(errors.TokenInvalidClientError) as caught:
+        parse_token(TokenResponse(401, {}, b'{"error": "invalid_client"}'), names_of(crm(), metadata=metadata))
+    assert (
+        "the client_auth used was client_secret_basic; the server's metadata lists client_secret_post, private_key_jwt"
+        in caught.value.facts
+    )
+    assert caught.value.key == "credentials.crm.client_auth"

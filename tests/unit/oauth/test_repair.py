@@ -1,0 +1,146 @@
+"""proxy/oauth/repair.py: which key a refusal is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from proxy.oauth.exchange import Metadata, Resource, Scope
+from proxy.oauth.grants import ExchangedToken, Password, RefreshToken, TokenExchange
+from proxy.oauth.options import Assertion, EndpointOptions
+from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, target_key
+from proxy.secrets.sources import Text
+from tests.fakes.credentials import SECRET, crm, names_of
+
+KEY = Text("key")
+METADATA = Metadata("https://host", "https://host/t", auth_methods=("client_secret_post",))
+
+
+@pytest.mark.parametrize(
+    ("options", "description", "key"),
+    [
+        ({"client_auth": "client_secret_basic"}, "", "client_secret"),
+        ({"client_auth": "client_secret_post"}, "bad signature", "client_secret"),
+        ({"client_auth": "client_secret_jwt"}, "bad signature", "client_secret"),
+        ({"client_auth": "client_secret_jwt"}, "", "client_secret"),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, "", "private_key"),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, "client_assertion has an invalid signature", "private_key"),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, "unexpected aud claim", "assertion.audience"),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, "the client_assertion has expired", "assertion.lifetime"),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, "no key for kid 7", "assertion.kid"),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, "alg not allowed", "assertion.alg"),
+        ({"client_auth": "private_key_jwt", "client_assertion": KEY}, "bad signature", "client_assertion"),
+        ({"client_auth": "tls_client_auth"}, "", "token_request.tls.cert"),
+        ({"client_auth": "self_signed_tls_client_auth"}, "", "token_request.tls.cert"),
+        ({"client_auth": "none"}, "", "client_auth"),
+        ({"client_auth": "client_secret_basic"}, "must contain client_assertion or client_secret", "client_auth"),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, "unsupported authentication method", "client_auth"),
+    ],
+)
+def test_what_proves_the_client(options: dict[str, Any], description: str, key: str) -> None:
+    """By its method, and by what the server says of it."""
+    assert client_key(names_of(crm(**options)), description) == key
+
+
+def test_metadata_rules_a_method_out() -> None:
+    """A method that the server does not list is what is wrong."""
+    assert client_key(names_of(crm(), metadata=METADATA), "") == "client_auth"
+    assert client_key(names_of(crm(client_auth="client_secret_post"), metadata=METADATA), "") == "client_secret"
+
+
+COMMON: dict[str, Any] = {"token_url": crm().token_url, "client_id": "id", "client_secret": SECRET}
+
+
+@pytest.mark.parametrize(
+    ("grant", "description", "key"),
+    [
+        (crm(), "", "client_id"),
+        (Password(username="u", password=KEY, **COMMON), "bad user", "password"),
+        (RefreshToken(refresh_token=KEY, **COMMON), "expired", "refresh_token"),
+        (TokenExchange(subject_token=ExchangedToken(from_="a"), **COMMON), "", "subject_token"),
+        (TokenExchange(subject_token=ExchangedToken(from_="a"), **COMMON), "actor_token", "subject_token"),
+        (
+            TokenExchange(subject_token=ExchangedToken(from_="a"), actor_token=ExchangedToken(from_="b"), **COMMON),
+            "actor_token",
+            "actor_token",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, EndpointOptions) else None,
+)
+def test_what_a_grant_rests_on(grant: EndpointOptions, description: str, key: str) -> None:
+    """A password, a refresh token, another's token; else the client itself."""
+    assert grant_key(names_of(grant), description) == key
+
+
+@pytest.mark.parametrize(
+    ("said", "description", "key"),
+    [
+        (Assertion(), "", "assertion"),
+        (Assertion(), "Invalid signature", "private_key"),
+        (Assertion(), "wrong audience", "assertion.audience"),
+        (Assertion(), "recipient differs", "assertion.recipient"),
+        (Assertion(), "unknown issuer", "assertion.issuer"),
+        (Assertion(), "user hasn't approved this consumer", "assertion.subject"),
+        (Assertion(from_="other"), "Invalid signature", "assertion"),
+        (Assertion(header="X-Token"), "wrong audience", "assertion"),
+    ],
+)
+def test_what_an_assertion_says(said: Assertion, description: str, key: str) -> None:
+    """The part that the server speaks of; of another's token, only where it comes from."""
+    assert grant_key(names_of(crm(assertion=said)).knowing(assertion="a.b.c"), description) == key
+
+
+@pytest.mark.parametrize(
+    ("description", "key"),
+    [
+        ("No audience parameter", "audience"),
+        ("Service not enabled within domain: x", "audience"),
+        ("unknown resource", "resource"),
+        ("scope is required", "scope"),
+        ("content-type must be application/json", "token_request.content_type"),
+        ("Missing grant_type", "token_request.content_type"),
+        ("grant_type parameter is missing", "token_request.content_type"),
+        ("client_id is unknown", "client_id"),
+        ("something else", None),
+        ("", None),
+    ],
+)
+def test_a_parameter_by_its_name(description: str, key: str | None) -> None:
+    """The description names it; one that was sent and is missing was not read."""
+    assert parameter_key(crm(), description) == key
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({}, "resource"),
+        ({"resource": Resource.parse("https://api")}, "resource"),
+        ({"audience": "https://api"}, "audience"),
+        ({"scope": Scope(("https://api/.default",))}, "scope"),
+    ],
+)
+def test_what_the_token_is_for(options: dict[str, Any], key: str) -> None:
+    """The key that the credential has, whatever name the server gives it."""
+    assert target_key(crm(**options)) == key
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, False),
+        ({"client_auth": "client_secret_jwt"}, True),
+        ({"client_auth": "private_key_jwt", "private_key": KEY}, True),
+        ({"client_auth": "private_key_jwt", "client_assertion": KEY}, False),
+        ({"dpop": True}, True),
+    ],
+)
+def test_what_has_times_in_it(options: dict[str, Any], expected: bool) -> None:  # noqa: FBT001  # a table's cell
+    """Only what is made here has this host's time in it."""
+    assert by_time(names_of(crm(**options))) is expected
+
+
+def test_an_assertion_has_times_in_it() -> None:
+    """Unless somebody else made it."""
+    assert by_time(names_of(crm()).knowing(assertion="a"))
+    assert not by_time(names_of(crm(assertion=Assertion(from_="other"))).knowing(assertion="a"))
