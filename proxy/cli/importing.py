@@ -58,7 +58,7 @@ def command() -> None:
     """Make security material of another system's export. FILE may be -, standard input."""
 
 
-@command.command("cpi")
+@command.command("cpi", short_help="security material of SAP Cloud Integration")
 @_file
 @_output
 @_secrets
@@ -68,7 +68,7 @@ def from_cpi(file: str, output: str | None, secrets_dir: str | None, *, force: b
     _import("cpi", cpi.translate, Wanted(file, output, None, secrets_dir, force), notes=(cpi.GRANT_TYPE_NOTE,))
 
 
-@command.command("destination")
+@command.command("destination", short_help="destinations of SAP BTP")
 @_file
 @_output
 @_routes
@@ -79,7 +79,7 @@ def from_destination(file: str, output: str | None, routes: str | None, secrets_
     _import("destination", destination.translate, Wanted(file, output, routes, secrets_dir, force))
 
 
-@command.command("service-key")
+@command.command("service-key", short_help="service keys and bindings of SAP BTP")
 @_file
 @_output
 @_routes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.importing.names import Names
@@ -43,6 +43,7 @@ def test_variables() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=80), max_size=6))
 def test_any_names(names: list[str]) -> None:
     """Whatever the names, settings take the aliases, and no two are one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.importing.reading import MAX_DEPTH, MAX_FILE, WrongFileError, read
@@ -118,6 +118,7 @@ def test_a_property_twice_in_an_entry() -> None:
         read(ATOM.replace("<d:Scope/>", "<d:Name>b</d:Name>").encode(), xml=True)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.booleans(), st.booleans())
 def test_any_bytes(data: bytes, xml: bool, properties: bool) -> None:  # noqa: FBT001  # Hypothesis draws them
     """Whatever the bytes, there is a value or a WrongFileError."""
@@ -125,6 +126,7 @@ def test_any_bytes(data: bytes, xml: bool, properties: bool) -> None:  # noqa: F
         read(data, xml=xml, properties=properties)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_any_properties(text: str) -> None:
     """The same for text that looks like properties."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.importing.entries import Entry, Held, Left
@@ -143,6 +143,7 @@ SCALARS = st.one_of(st.booleans(), st.text(st.characters(exclude_categories=["Cs
 TREES = st.recursive(SCALARS, lambda inner: st.dictionaries(st.text("abc:#'\" \n-", max_size=8), inner, max_size=4), max_leaves=8)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.dictionaries(st.sampled_from(["type", "x", "y: z"]), TREES, min_size=1), st.text(max_size=20))
 def test_any_values(name: str, material: dict[str, object], why: str) -> None:
     """Whatever the values, YAML reads them back, and a comment stays one."""
