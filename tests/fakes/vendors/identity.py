@@ -69,10 +69,10 @@ AUTH0 = Vendor(
     wants=bearer("auth0"),
     secrets=ENV,
     faults=(
-        Fault("wrong secret", {"client_secret": "wrong"}, "token_refused", "client_secret"),
-        Fault("unknown audience", {"audience": "https://nope.example"}, "token_refused", "audience"),
-        Fault("no audience", {"audience": None}, "token_refused", "audience"),
-        Fault("scope not granted", {"scope": "orders:fly"}, "token_refused", "scope"),
+        Fault("wrong secret", {"client_secret": "wrong"}, "token_request_refused", "client_secret"),
+        Fault("unknown audience", {"audience": "https://nope.example"}, "token_request_refused", "audience"),
+        Fault("no audience", {"audience": None}, "token_request_refused", "audience"),
+        Fault("scope not granted", {"scope": "orders:fly"}, "token_request_refused", "scope"),
         Fault("wrong path", {"token_url": "/oauth/tokens"}, "token_endpoint_not_found", "token_url"),
     ),
 )
@@ -138,7 +138,7 @@ MICROSOFT_ENTRA = Vendor(
     faults=(
         WRONG_SECRET,
         Fault("scope without .default", {"scope": "https://graph.microsoft.com/User.Read"}, "token_invalid_scope", "scope"),
-        Fault("no scope", {"scope": None}, "token_refused", "scope"),
+        Fault("no scope", {"scope": None}, "token_request_refused", "scope"),
         Fault("unknown application", {"client_id": "nobody"}, "token_unauthorized_client", "client_id"),
     ),
 )
@@ -177,8 +177,8 @@ SALESFORCE = Vendor(
     secrets=ENV,
     faults=(
         WRONG_SECRET,
-        Fault("unknown client", {"client_id": "nobody"}, "token_refused", "client_id"),
-        Fault("a host that is not allowed", {"allowed_hosts": ["api.acme.example"]}, "token_response_invalid", "allowed_hosts"),
+        Fault("unknown client", {"client_id": "nobody"}, "token_invalid_client", "client_id"),
+        Fault("a host that is not allowed", {"token_response": {"upstream": "id"}}, "token_response_invalid", "allowed_hosts"),
     ),
 )
 
@@ -207,7 +207,7 @@ SAP_XSUAA = Vendor(
     wants=bearer("xsuaa"),
     secrets=ENV,
     faults=(
-        Fault("wrong secret", {"client_secret": "wrong"}, "token_refused", "client_secret"),
+        Fault("wrong secret", {"client_secret": "wrong"}, "token_request_refused", "client_secret"),
         Fault("unknown scope", {"scope": "x"}, "token_invalid_scope", "scope"),
     ),
 )
@@ -235,7 +235,7 @@ SAP_IAS = Vendor(
     secrets=ENV,
     faults=(
         WRONG_SECRET,
-        Fault("unknown dependency", {"resource": "urn:sap:identity:application:provider:name:nope"}, "token_refused", "resource"),
+        Fault("unknown dependency", {"resource": "urn:sap:identity:application:provider:name:nope"}, "token_request_refused", "resource"),
     ),
 )
 
@@ -332,7 +332,7 @@ KEYCLOAK = Vendor(
         WRONG_SECRET,
         Fault("unknown scope", {"scope": "stock:fly"}, "token_invalid_scope", "scope"),
         Fault("unknown realm", {"token_url": "/realms/nope/protocol/openid-connect/token"}, "token_endpoint_not_found", "token_url"),
-        Fault("JSON", {"token_request": {"content_type": "json"}}, "token_refused", "token_request.content_type"),
+        Fault("JSON", {"token_request": {"content_type": "json"}}, "token_request_refused", "token_request.content_type"),
     ),
 )
 

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 ALGORITHMS = ["RS256", "PS256"]
 
 
-@cache
-def _pair() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
+Pair = tuple[rsa.RSAPrivateKey, x509.Certificate]
+
+
+def _made() -> Pair:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bearerd")])
     now = datetime.now(UTC)
@@ -45,24 +47,37 @@ def _pair() -> tuple[rsa.RSAPrivateKey, x509.Certificate]:
 
 
 @cache
-def private_key() -> str:
-    """The client's key, as PEM."""
-    form = serialization.PrivateFormat.PKCS8
-    return _pair()[0].private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+def _pair() -> Pair:
+    return _made()
 
 
 @cache
+def _stranger() -> Pair:
+    return _made()
+
+
+def _pem(key: rsa.RSAPrivateKey) -> str:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+
+def private_key() -> str:
+    """The client's key, as PEM."""
+    return _pem(_pair()[0])
+
+
 def certificate() -> str:
     """Its certificate, as PEM."""
     return _pair()[1].public_bytes(serialization.Encoding.PEM).decode()
 
 
-@cache
 def another_key() -> str:
     """A key that no vendor has on file, as PEM."""
-    form = serialization.PrivateFormat.PKCS8
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+    return _pem(_stranger()[0])
+
+
+def another_certificate() -> str:
+    """The certificate of that key, as PEM."""
+    return _stranger()[1].public_bytes(serialization.Encoding.PEM).decode()
 
 
 def thumbprint(algorithm: str) -> str:

@@ -33,7 +33,7 @@ SHOPIFY = Vendor(
     ),
     wants={"X-Shopify-Access-Token": "shopify-token"},
     secrets=ENV,
-    faults=(WRONG_SECRET, Fault("unknown application", {"client_id": "nobody"}, "token_refused", "client_id")),
+    faults=(WRONG_SECRET, Fault("unknown application", {"client_id": "nobody"}, "token_invalid_client", "client_id")),
 )
 
 
@@ -99,7 +99,7 @@ BULLHORN = Vendor(
     wants={"BhRestToken": "bullhorn-session"},
     path="/upstream/e999/thing",
     secrets={**ENV, "REFRESH_TOKEN": "28_2af5d4ad"},
-    faults=(Fault("another version", {"token_request": {"params": []}}, "token_refused", "token_request"),),
+    faults=(Fault("another version", {"token_request": {"params": []}}, "token_request_refused", "token_url"),),
 )
 
 
@@ -140,8 +140,8 @@ WALMART = Vendor(
     present=("wm_qos.correlation_id",),
     secrets=ENV,
     faults=(
-        Fault("wrong secret", {"client_secret": "wrong"}, "token_refused", "client_secret"),
-        Fault("no headers", {"token_request": {"params": []}}, "token_refused", "token_request"),
+        Fault("wrong secret", {"client_secret": "wrong"}, "token_request_refused", "client_secret"),
+        Fault("no headers", {"token_request": {"params": []}}, "token_request_refused", "token_url"),
     ),
 )
 
@@ -197,8 +197,8 @@ ZOOM = Vendor(
     secrets=ENV,
     faults=(
         WRONG_SECRET,
-        Fault("another grant", {"grant_type": "client_credentials"}, "token_unsupported_grant", "grant_type"),
-        Fault("unknown account", {"values": {"account": "nope"}}, "token_refused", "token_request"),
+        Fault("another grant", {"grant_type": "client_credentials"}, "token_unsupported_grant_type", "grant_type"),
+        Fault("unknown account", {"values": {"account": "nope"}}, "token_request_refused", "token_url"),
     ),
 )
 
@@ -236,8 +236,8 @@ BUSINESS_ONE = Vendor(
     wants={"Cookie": "B1SESSION=b1-session; ROUTEID=.node1"},
     secrets={"B1_PASSWORD": SECRET},
     faults=(
-        Fault("wrong password", {"password": "wrong"}, "token_refused", "password"),
-        Fault("unknown company", {"values": {"company": "NOPE"}}, "token_refused", "password"),
+        Fault("wrong password", {"password": "wrong"}, "token_request_refused", "password"),
+        Fault("unknown company", {"values": {"company": "NOPE"}}, "token_request_refused", "password"),
     ),
 )
 
@@ -276,7 +276,7 @@ TABLEAU = Vendor(
     ),
     wants={"X-Tableau-Auth": "tableau-token"},
     secrets={"TABLEAU_SECRET": SECRET},
-    faults=(Fault("wrong secret", {"password": "wrong"}, "token_refused", "password"),),
+    faults=(Fault("wrong secret", {"password": "wrong"}, "token_request_refused", "password"),),
 )
 
 VENDORS = {

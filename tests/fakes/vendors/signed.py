@@ -57,7 +57,7 @@ GOOGLE = Vendor(
     wants=bearer("google"),
     faults=(
         Fault("a key that was deleted", ANOTHER_KEY, "token_invalid_grant", "private_key"),
-        Fault("unknown scope", {"values": {"scope": "fly"}}, "token_invalid_scope", "values.scope"),
+        Fault("unknown scope", {"values": {"scope": "fly"}}, "token_invalid_scope", "assertion.claims"),
     ),
 )
 
@@ -100,7 +100,7 @@ GITHUB = Vendor(
     wants=bearer("github"),
     present=("user-agent",),
     faults=(
-        Fault("a key that was deleted", ANOTHER_KEY, "token_refused", "private_key"),
+        Fault("a key that was deleted", ANOTHER_KEY, "token_request_refused", "assertion"),
         Fault("unknown installation", {"token_url": "/app/installations/1/access_tokens"}, "token_endpoint_not_found", "token_url"),
     ),
 )
@@ -126,7 +126,7 @@ DOCUSIGN = Vendor(
     wants=bearer("docusign"),
     faults=(
         Fault("another key", ANOTHER_KEY, "token_invalid_grant", "private_key"),
-        Fault("a user who has not consented", {"assertion": {"subject": "somebody"}}, "token_refused", "assertion.subject"),
+        Fault("a user who has not consented", {"assertion": {"subject": "somebody"}}, "token_request_refused", ""),
     ),
 )
 
@@ -189,9 +189,9 @@ SUCCESSFACTORS = Vendor(
     ),
     wants=bearer("successfactors"),
     faults=(
-        Fault("another key", ANOTHER_KEY, "token_refused", "private_key"),
-        Fault("unknown user", {"assertion": {"subject": "nobody"}}, "token_refused", "assertion.subject"),
-        Fault("unknown company", {"values": {"company_id": "ACMET1"}}, "token_refused", "values.company_id"),
+        Fault("another key", ANOTHER_KEY | {"certificate": keys.another_certificate()}, "token_request_refused", "private_key"),
+        Fault("unknown user", {"assertion": {"subject": "nobody"}}, "token_request_refused", "assertion.subject"),
+        Fault("unknown company", {"values": {"company_id": "ACMET1"}}, "token_request_refused", "assertion"),
     ),
 )
 

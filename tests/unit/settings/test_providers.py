@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
+import yaml
 
 from proxy.settings import SettingsError, providers
 from proxy.settings.convert import Conversion, plain
@@ -185,6 +187,55 @@ def test_a_shipped_preset_holds_no_secret(name: str) -> None:
                 return []
 
     assert held(plain(providers.preset(name).credential)) == []
+
+
+DOCS = ROOT / "docs" / "providers.md"
+EXAMPLES = ROOT / "config" / "examples" / "providers"
+
+
+def written(name: str) -> list[str]:
+    """The credentials that a user of this preset writes: the example's lines, alias included; one of several ways, all of several steps."""
+    text = (EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8").partition("credentials:\n")[2]
+    lines = [line.partition(" #")[0].rstrip() for line in text.splitlines()]
+    blocks = re.split(r"\n(?=  \S)", "\n".join(line for line in lines if line))
+    return [line for block in blocks if "provider:" not in block or block is blocks[0] for line in block.split("\n")]
+
+
+def row(name: str) -> str:
+    """What the table of docs/providers.md has to say of a preset."""
+    found = providers.preset(name)
+    values = ", ".join(f"`{value}`" + ("" if said.default is None else f" ({plain(said.default)})") for value, said in found.values.items())
+    said = plain(found.credential)
+    example = f"[{len(written(name))} lines](../config/examples/providers/{name}.yaml)"
+    cells = [f"`{name}`", values or "none", f"`{said['type']}`", f"`{said.get('client_auth', '-')}`", example, "a fake"]
+    return f"| {' | '.join(cells)} | {found.tested}: [documentation]({found.documentation}) |"
+
+
+def test_the_documentation_has_a_row_for_every_preset() -> None:
+    """The table is what the files say, and the YAML of the page is the example's."""
+    text = DOCS.read_text(encoding="utf-8")
+
+    assert [line for line in text.splitlines() if line.startswith("| `")] == [row(name) for name in providers.names()]
+    assert "\n".join(written("salesforce")) in re.sub(r" +#.*", "", text)
+
+
+def test_the_median_of_lines_is_the_one_that_is_told() -> None:
+    """Eight lines or fewer at the median, and the page says how many."""
+    lines = median(len(written(name)) for name in providers.names())
+
+    assert lines <= 8
+    assert f"{lines:g} lines at the median" in DOCS.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", providers.names())
+def test_the_values_of_an_example_are_the_presets(name: str) -> None:
+    """An example says every value that has no default, and none that the preset does not have."""
+    said = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text(encoding="utf-8"))["credentials"]
+    found = providers.preset(name)
+    for credential in (each for each in said.values() if "provider" in each):
+        values = set(credential.get("values", {}))
+
+        assert {value for value, meant in found.values.items() if meant.default is None} <= values <= set(found.values)
 
 
 def test_the_presets_of_a_checkout_are_those_beside_the_package() -> None:
