@@ -115,7 +115,8 @@ class TokenEndpoint:
             error.log_detail = error.log_detail or _place(self._url)
             raise
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            fault = translated(exc, alias=self._alias, proxied=bool(self._url) and self._transport.proxied(self._url), timeout=timeout)
+            proxied = bool(self._url) and not isinstance(exc, aiohttp.InvalidURL) and self._transport.proxied(self._url)
+            fault = translated(exc, alias=self._alias, proxied=proxied, timeout=timeout)
             fault.log_detail = f"{_place(self._url)}: {fault.log_detail}"
             raise fault from exc
         self._store.keep_refresh_token(key, token.refresh_token)
@@ -139,15 +140,20 @@ class TokenEndpoint:
     async def _exchanged(self, key: TokenKey) -> Token:
         """The token, with the other secret of a rotation where one is refused."""
         tokens = {alias: await self._others.token(alias) for alias in self._needed}
+        later = self._later
         try:
-            return await self._run_with(key, tokens, later=self._later)
-        except TokenInvalidClientError:
+            return await self._run_with(key, tokens, later=later)
+        except TokenInvalidClientError as refused:
             if not any(secret.after for secret in self._secrets):
                 raise
-            token = await self._run_with(key, tokens, later=not self._later)
-            self._later = not self._later
-            if self._later:
-                self._on_next_secret(self._alias)
+            try:
+                token = await self._run_with(key, tokens, later=not later)
+            except SecretUnavailableError:
+                raise refused from None  # that the other secret is not there yet explains nothing
+            if self._later == later:  # another subject's exchange may have found out at the same time
+                self._later = not later
+                if self._later:
+                    self._on_next_secret(self._alias)
             return token
         except TokenInvalidGrantError:
             for alias, token in tokens.items():
@@ -235,6 +241,8 @@ class TokenEndpoint:
         value = os.environ.get(name, "")
         if not value:
             raise SecretUnavailableError(f"environment variable {name} is not set", alias=self._alias, field="")
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise SecretUnavailableError(f"environment variable {name} is not UTF-8 text", alias=self._alias, field="")
         return value
 
 
@@ -245,5 +253,9 @@ def _waits(token_url: Template) -> bool:
 
 def _place(url: str) -> str:
     """A URL for the log: without userinfo, query and fragment."""
-    parsed = URL(url)
-    return f"{parsed.scheme}://{parsed.host}:{parsed.port}{parsed.path}" if url else ""
+    try:
+        parsed = URL(url)
+        port = parsed.port
+    except ValueError:  # what a template made of an answer or a secret
+        return "no URL"
+    return f"{parsed.scheme}://{parsed.host}:{port}{parsed.path}" if url else ""

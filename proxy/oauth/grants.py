@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import msgspec
 
-from proxy.errors import TokenRefusedError
+from proxy.errors import TokenInvalidClientError, TokenRefusedError
 from proxy.oauth.asserting import bearer_assertion, saml_assertion
 from proxy.oauth.client_auth import ClientAuthName, Proof
 from proxy.oauth.lifetime import Lifetime, times
@@ -26,7 +26,8 @@ from proxy.oauth.walk import names_of
 from proxy.secrets import Secret  # msgspec reads the fields' types
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
+    from typing import TypeGuard
 
     from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
 
@@ -66,7 +67,7 @@ def exchange(grant: Grant, facts: Facts) -> Generator[TokenRequest, TokenRespons
     """
 
     def begin() -> Generator[TokenRequest, TokenResponse, Token]:
-        return _refreshed(grant, facts) if facts.refresh_token and isinstance(grant, Refreshable) else grant.exchange(facts)
+        return _refreshed(grant, facts) if facts.refresh_token and _refreshable(grant) else grant.exchange(facts)
 
     return (yield from begin() if facts.prover is None else proven(begin, facts.prover))
 
@@ -74,12 +75,17 @@ def exchange(grant: Grant, facts: Facts) -> Generator[TokenRequest, TokenRespons
 class Refreshable(EndpointOptions, frozen=True, kw_only=True):
     """A grant whose answer may bring a refresh token (RFC 6749 §6)."""
 
-    refresh: Refresh | None = None
+
+def _refreshable(grant: Grant) -> TypeGuard[Refreshable]:
+    """A vendor's own login is renewed otherwise than by logging in only where the credential says how."""
+    return isinstance(grant, Refreshable) and not (isinstance(grant, LoginToken) and grant.refresh is None)
 
 
 def _refreshed(grant: Refreshable, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
     try:
         return (yield from refreshed(grant, facts, facts.refresh_token or ""))
+    except TokenInvalidClientError:
+        raise  # the grant in full would show the same client
     except TokenRefusedError:
         return (yield from cast("Grant", grant).exchange(facts))
 
@@ -94,10 +100,18 @@ def refreshed(grant: Refreshable, facts: Facts, refresh_token: str) -> Generator
     said = grant.refresh or Refresh()
     options = said.token_request or msgspec.structs.replace(grant.token_request, body=None)
     url = said.token_url.render(names) if said.token_url else None
-    parameters = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    response = yield token_request(names, parameters, options=options, url=url)
-    token = parse_token(response, names)
+    asked = _said(grant, "refresh_token", {"refresh_token": refresh_token})
+    if not isinstance(grant, RefreshToken):  # whose grant_type and scope are said of another request
+        asked["grant_type"] = "refresh_token"
+        asked.pop("scope", None)  # what was granted stays (RFC 6749 §6); it may be less than what is asked for
+    response = yield token_request(names, asked, options=options, url=url)
+    token = parse_token(response, names, typed=not isinstance(grant, LoginToken))
     return token if token.refresh_token else replace(token, refresh_token=refresh_token)
+
+
+def _said(grant: EndpointOptions, grant_type: str, more: Mapping[str, object] | None = None) -> dict[str, object]:
+    """The parameters of a grant; `grant_type` is the one to send where the credential says no other."""
+    return {"grant_type": grant.grant_type or grant_type, **(more or {}), **standard(grant)}
 
 
 class ClientCredentials(EndpointOptions, frozen=True, kw_only=True):
@@ -107,7 +121,7 @@ class ClientCredentials(EndpointOptions, frozen=True, kw_only=True):
 
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         names = Names(self, facts)
-        response = yield token_request(names, {"grant_type": "client_credentials", **standard(self)})
+        response = yield token_request(names, _said(self, "client_credentials"))
         return parse_token(response, names)
 
 
@@ -120,7 +134,7 @@ class Password(Refreshable, frozen=True, kw_only=True):
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         names = Names(self, facts)
         owner = {"username": self.username, "password": facts.read(self.password)}
-        response = yield token_request(names, {"grant_type": "password", **owner, **standard(self)})
+        response = yield token_request(names, _said(self, "password", owner))
         return parse_token(response, names)
 
 
@@ -175,7 +189,7 @@ class TokenExchange(Refreshable, frozen=True, kw_only=True):
 
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         names = Names(self, facts)
-        said: dict[str, object] = {"grant_type": TOKEN_EXCHANGE, **standard(self)}
+        said = _said(self, TOKEN_EXCHANGE)
         said |= {"subject_token": self.subject_token.value(facts), "subject_token_type": self.subject_token.type}
         if self.actor_token is not None:
             said |= {"actor_token": self.actor_token.value(facts), "actor_token_type": self.actor_token.type}
@@ -240,7 +254,7 @@ def _jwt(grant: EndpointOptions, facts: Facts) -> str:
 def _asserted(grant: Refreshable, facts: Facts, grant_type: str, assertion: str) -> Generator[TokenRequest, TokenResponse, Token]:
     """A token for an assertion (RFC 7521 §4.1)."""
     names = Names(grant, facts).knowing(assertion=assertion)
-    response = yield token_request(names, {"grant_type": grant_type, "assertion": assertion, **standard(grant)})
+    response = yield token_request(names, _said(grant, grant_type, {"assertion": assertion}))
     return parse_token(response, names)
 
 

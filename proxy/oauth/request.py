@@ -41,10 +41,8 @@ def token_request(
     names: Names, parameters: Mapping[str, object], *, options: RequestOptions | None = None, url: str | None = None
 ) -> TokenRequest:
     """The request that `options` (None: the credential's) make of the grant's parameters, with the client's proof."""
-    grant, facts = names.grant, names.facts
-    said = {**parameters, "grant_type": grant.grant_type} if grant.grant_type and "grant_type" in parameters else dict(parameters)
-    proof = CLIENT_AUTH[grant.client_auth](names)
-    return written(options or grant.token_request, url or facts.token_url, names, said=said, proof=proof)
+    proof = CLIENT_AUTH[names.grant.client_auth](names)
+    return written(options or names.grant.token_request, url or names.facts.token_url, names, said=parameters, proof=proof)
 
 
 def written(options: RequestOptions, url: str, names: Names, *, said: Mapping[str, object], proof: Proof) -> TokenRequest:
@@ -58,13 +56,19 @@ def written(options: RequestOptions, url: str, names: Names, *, said: Mapping[st
         places["query"]["grant_type"] = places["body"].pop("grant_type")
     for param in options.params:
         places[param.in_][param.key] = _rendered(param.value, names)
-    added = {name: _text(value) for name, value in places["header"].items()}
-    headers = {"Accept": _ACCEPTED[options.content_type], **proof.headers, **added}
+    headers = _headers({"Accept": _ACCEPTED[options.content_type], **proof.headers}, places["header"])
     body: object = places["body"] if options.body is None else _rendered(options.body, names)
     if options.method == "GET":
         return TokenRequest(_with_query(url, {**places["query"], **_members(body)}), b"", headers, "GET")
-    headers = {"Content-Type": _MEDIA[options.content_type], **headers}
+    headers = _headers({"Content-Type": _MEDIA[options.content_type]}, headers)
     return TokenRequest(_with_query(url, places["query"]), _encoded(body, options.content_type), headers, options.method)
+
+
+def _headers(ours: Mapping[str, str], added: Mapping[str, object]) -> dict[str, str]:
+    """Ours, and what is added, which takes the place of a header of its name however that is spelled (RFC 9110 §5.1); null: none."""
+    named = {name.lower() for name in added}
+    kept = {name: value for name, value in ours.items() if name.lower() not in named}
+    return kept | {name: _text(value) for name, value in added.items() if value is not None}
 
 
 def _rendered(tree: Tree, names: Names) -> object:

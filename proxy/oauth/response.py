@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from proxy import errors
 from proxy.addresses import host_matches
@@ -160,7 +160,7 @@ def _upstream(answer: Answer) -> str | None:
     if grant.token_response.upstream is None:
         return None
     said = _found(answer, grant.token_response.upstream)
-    parts = urlsplit(said) if isinstance(said, str) and said.isascii() and said.isprintable() else None
+    parts = _parts(said) if isinstance(said, str) and said.isascii() and said.isprintable() else None
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
         told = f"{answer.said}: no URL at {grant.token_response.upstream}"
         raise errors.TokenResponseInvalidError(told, alias=alias, field="token_response.upstream")
@@ -168,6 +168,15 @@ def _upstream(answer: Answer) -> str | None:
         told = f"{answer.said}: {grant.token_response.upstream} names a host that the token may not go to"
         raise errors.TokenResponseInvalidError(told, alias=alias, field="allowed_hosts", log_detail=parts.hostname)
     return said if isinstance(said, str) else None
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def _granted(scope: object) -> tuple[str, ...] | None:

@@ -112,7 +112,7 @@ class TokenTransport:
             TokenError: the address is refused, the egress proxy refuses, the answer is too large.
             aiohttp.ClientError, OSError, ValueError: there is no answer; `faults.translated` tells why.
         """
-        url = URL(request.url, encoded=True)
+        url = _parsed(request.url)
         if not self._allow_link_local and forbidden_address(url.host or ""):
             raise TokenAddressRefusedError("a link-local or metadata address", alias=self._alias)
         if self._session is None:
@@ -139,7 +139,7 @@ class TokenTransport:
             self._session = None
 
     def _way_out(self, url: str) -> WayOut | None:
-        return way_out(URL(url).host or "", self._egress, own=self._own, key=f"credentials.{self._alias}.token_request.proxy")
+        return way_out(_parsed(url).host or "", self._egress, own=self._own, key=f"credentials.{self._alias}.token_request.proxy")
 
     async def _introduced(self, out: WayOut | None) -> dict[str, str]:
         """What tells the proxy who calls (RFC 9110 §11.7.2); the password is read now."""
@@ -201,3 +201,13 @@ class TokenTransport:
             timeout=aiohttp.ClientTimeout(total=None),  # `TokenEndpoint.fetch` bounds the whole exchange
             trust_env=False,
         )
+
+
+def _parsed(url: str) -> URL:
+    """Raises aiohttp.InvalidURL, which is told without the URL, where a template has made none."""
+    try:
+        parsed = URL(url, encoded=True)
+        _ = parsed.port  # host and port are read when they are asked for
+    except ValueError:
+        raise aiohttp.InvalidURL(url) from None
+    return parsed

@@ -87,4 +87,12 @@ def _unshaping(path: str) -> bool:
 
 
 def _plain(value: object) -> object:
-    return value.source if isinstance(value, Template | Tree) else str(value) if isinstance(value, Path) else value
+    match value:
+        case Template():
+            return value.source
+        case Tree():  # a secret in it leaves its name alone; NUL stands in no YAML text, so that no literal looks like a name
+            return value.render("\0{}".format, lambda _: "\0")
+        case Path():
+            return str(value)
+        case _:
+            return value
