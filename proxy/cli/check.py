@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from proxy.http.routing import Route
     from proxy.oauth.credential import Credential
+    from proxy.oauth.options import EndpointOptions
     from proxy.settings import Problem
     from proxy.settings.model import Settings
 
@@ -79,10 +80,12 @@ def route_rows(settings: Settings) -> Rows:
 
 def credential_rows(settings: Settings) -> Rows:
     """A row for each credential: alias, type and client authentication, endpoint."""
-    return [
-        (alias, f"{_TYPES[type(one.grant)]}, {one.options.client_auth}", _endpoint(one.grant.token_url))
-        for alias, one in settings.credentials.items()
-    ]
+    return [(alias, _kind(one), _endpoint(one)) for alias, one in settings.credentials.items()]
+
+
+def _kind(credential: Credential) -> str:
+    name, endpoint = _TYPES[type(credential.grant)], credential.endpoint
+    return f"{name}, {endpoint.client_auth}" if endpoint is not None else name
 
 
 def _taken(route: Route) -> str:
@@ -95,9 +98,20 @@ def _forwarded(route: Route) -> str:
     return f"{upstream.scheme}://{upstream.authority}{path}"
 
 
-def _endpoint(url: str) -> str:
-    """A token endpoint without its query, in which a key may stand."""
-    return str(UpstreamURL.parse(url.partition("?")[0]))
+def _endpoint(credential: Credential) -> str:
+    """Where its token comes from; "" for one that has no endpoint."""
+    if credential.endpoint is None:
+        return ""
+    return _token_url(credential.endpoint) or f"issuer {credential.endpoint.issuer}"
+
+
+def _token_url(endpoint: EndpointOptions) -> str | None:
+    """A token endpoint without its query, in which a key may stand; what is read at a request is shown by its name: `${values.tenant}`."""
+    template = endpoint.token_url
+    if template is None:
+        return None
+    shown = template.source.partition("?")[0]
+    return str(UpstreamURL.parse(shown)) if template.constant else shown
 
 
 def _route(route: Route) -> dict[str, object]:
@@ -114,14 +128,16 @@ def _route(route: Route) -> dict[str, object]:
 
 
 def _credential(credential: Credential) -> dict[str, object]:
+    endpoint = credential.endpoint
     return {
         "alias": credential.alias,
         "type": _TYPES[type(credential.grant)],
-        "description": credential.options.description,
-        "token_url": _endpoint(credential.grant.token_url),
-        "client_id": credential.grant.client_id,
-        "client_auth": credential.options.client_auth,
-        "scope": list(credential.grant.scope),
+        "description": getattr(credential.grant, "description", ""),
+        "token_url": _token_url(endpoint) if endpoint else None,
+        "issuer": endpoint.issuer if endpoint else None,
+        "client_id": endpoint.client_id if endpoint else None,
+        "client_auth": endpoint.client_auth if endpoint else None,
+        "scope": list(credential.scope),
     }
 
 
@@ -150,7 +166,7 @@ def _print_tables(settings: Settings) -> None:
 
     console = Console(highlight=False)
     console.print(_table(("route", "credential"), route_rows(settings)))
-    console.print(_table(("credential", "type, client_auth", "token_url"), credential_rows(settings)))
+    console.print(_table(("credential", "type, client_auth", "endpoint"), credential_rows(settings)))
     for warning in settings.warnings:
         console.print("warning:", style="yellow", end=" ")
         console.print(warning, markup=False)

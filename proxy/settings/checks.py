@@ -9,15 +9,16 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from proxy.addresses import forbidden_address
+from proxy.addresses import forbidden_address, is_loopback
+from proxy.egress import EgressProxy
 from proxy.http.address import HOST, UpstreamURL
 from proxy.http.routing import ExpiredWhen, Inject, RouteTLS
-from proxy.settings.listen import is_loopback
 from proxy.settings.problems import Place, join
 
 if TYPE_CHECKING:
+    from proxy.egress import Egress
     from proxy.settings.source import Node
 
 Fault = tuple[Place, str, str]  # place, key, text
@@ -25,7 +26,7 @@ Values = Mapping[str, object]
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5
-_NOT_OURS = frozenset({
+NOT_OURS = frozenset({
     "connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
     "te", "trailer", "transfer-encoding", "upgrade",
 })  # fmt: skip
@@ -34,6 +35,19 @@ _NAME = re.compile(r"[A-Za-z0-9._:/-]{1,128}")  # it stands in labels and header
 _DOT_SEGMENT = re.compile(r"(\.|%2e){1,2}", re.IGNORECASE)
 _FORBIDDEN, _SUCCESS, _FAILURE = 403, 2, 5  # what says nothing about a token by itself: this status, and these classes (RFC 9110 §15)
 _TIMEOUTS = ("connect", "response", "total", "idle")
+
+
+class ClientTLS(Protocol):
+    """TLS of outgoing calls: to an upstream, or to a token endpoint."""
+
+    @property
+    def ca(self) -> str | None: ...
+    @property
+    def cert(self) -> str | None: ...
+    @property
+    def key(self) -> str | None: ...
+    @property
+    def server_name(self) -> str | None: ...
 
 
 def fault(node: Node, text: str) -> Fault:
@@ -77,8 +91,9 @@ def route_faults(node: Node, values: Values) -> Iterator[Fault]:
     yield from _host(node, values)
     yield from _inject(node, values)
     yield from _expired_when(node, values)
-    yield from _tls(node, values)
-    yield from proxy_fault(node, values.get("proxy"))
+    if isinstance(tls := values.get("tls"), RouteTLS):
+        yield from tls_faults(node, tls)
+    yield from own_proxy_faults(node, values.get("proxy"))
     for name in _TIMEOUTS:
         yield from not_zero(node, ("timeout", name), values)
 
@@ -149,13 +164,14 @@ def _inject(node: Node, values: Values) -> Iterator[Fault]:
         at, low = node.nearest("inject", "headers", name), name.lower()
         if not TOKEN.fullmatch(name):
             yield fault(at, "not a header name")
-        elif low in _NOT_OURS:
+        elif low in NOT_OURS:
             yield fault(at, "bearerd sets this header itself")
         elif low == "authorization" and values.get("credential") not in {None, "none"}:
             yield fault(at, "the credential's token stands in Authorization")
         elif low in seen:
             yield fault(at, "the header is said twice; names do not differ by case")
-        if not _FIELD_VALUE.fullmatch(value) or value != value.strip():
+        said = value.render(lambda _: "x")
+        if not _FIELD_VALUE.fullmatch(said) or said != said.strip():
             yield fault(at, "a header's value has no line end, control character or outer space")
         seen.add(low)
 
@@ -182,10 +198,8 @@ def _and(parts: list[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
-def _tls(node: Node, values: Values) -> Iterator[Fault]:
-    tls = values.get("tls")
-    if not isinstance(tls, RouteTLS):
-        return
+def tls_faults(node: Node, tls: ClientTLS) -> Iterator[Fault]:
+    """What is wrong with the files and the name that `tls` under this node says."""
     yield from ca_fault(node.nearest("tls", "ca"), tls.ca)
     yield from _chain(node, tls)
     if tls.server_name is not None and not HOST.fullmatch(tls.server_name.lower()):
@@ -210,7 +224,7 @@ def ca_fault(node: Node, path: str | None) -> Iterator[Fault]:
         yield fault(node, text)
 
 
-def _chain(node: Node, tls: RouteTLS) -> Iterator[Fault]:
+def _chain(node: Node, tls: ClientTLS) -> Iterator[Fault]:
     """A client certificate and its key, each readable and belonging together."""
     texts = {name: _unreadable(path) for name, path in (("cert", tls.cert), ("key", tls.key)) if path is not None}
     for name, text in texts.items():
@@ -234,14 +248,38 @@ def _unreadable(path: str) -> str | None:
     return None
 
 
-def proxy_fault(node: Node, proxy: object) -> Iterator[Fault]:
+def egress_faults(node: Node, egress: Egress) -> Iterator[Fault]:
+    """What is wrong with the proxy for all outgoing calls."""
+    if egress.proxy is not None:
+        yield from _proxy_url(node.nearest("proxy"), egress.proxy)
+    elif egress.username is not None:
+        yield fault(node.nearest("username"), "it is for `proxy`, which is missing")
+    yield from _who_calls(node, egress)
+
+
+def own_proxy_faults(node: Node, proxy: object) -> Iterator[Fault]:
+    """What is wrong with the `proxy` under this node, of a route or a token request."""
+    if isinstance(proxy, EgressProxy):
+        yield from _proxy_url(node.nearest("proxy", "url"), proxy.url)
+        yield from _who_calls(node.nearest("proxy"), proxy)
+
+
+def _proxy_url(node: Node, text: str) -> Iterator[Fault]:
     """An egress proxy is http://host:port and nothing more."""
-    if not isinstance(proxy, str):
-        return
     try:
-        url = UpstreamURL.parse(proxy)
+        url = UpstreamURL.parse(text)
     except ValueError as exc:
-        yield fault(node.nearest("proxy"), str(exc))
+        yield fault(node, str(exc))
         return
     if url.scheme != "http" or url.path not in {"", "/"}:
-        yield fault(node.nearest("proxy"), "an egress proxy is http://host:port")
+        yield fault(node, "an egress proxy is http://host:port")
+
+
+def _who_calls(node: Node, said: Egress | EgressProxy) -> Iterator[Fault]:
+    """A user and a password stand together, and the user has no colon (RFC 7617 §2)."""
+    if said.username is not None and (":" in said.username or not said.username.isprintable()):
+        yield fault(node.nearest("username"), "a user's name has no colon and no control character")
+    if said.password is not None and said.username is None:
+        yield fault(node.nearest("password"), "`password` needs its `username`")
+    if said.username is not None and said.password is None:
+        yield node.place, join(node.key, "password"), "`username` needs its `password`"

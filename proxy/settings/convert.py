@@ -14,11 +14,12 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from proxy.oauth.template import Template
 from proxy.secrets import Secret
 from proxy.secrets.sources import parse as secret_of
 from proxy.settings import words
 from proxy.settings.problems import Findings, join, shown
-from proxy.settings.source import Node, article
+from proxy.settings.source import Entry, Node, article
 from proxy.units import FilePath
 
 FAILED: Final = object()  # stands for a value that is a finding already
@@ -85,13 +86,17 @@ class Conversion:
         names = [*known, *besides]
         for name, entry in node.entries.items():
             if name not in known and name not in besides:
-                self._findings.add(entry.place, entry.node.key, words.answer(node.key, name, names))
+                self._findings.add(entry.place, entry.node.key, self.unknown(node, name, names))
         values = {name: self._field(node, field) for name, field in known.items() if name in node.entries}
         there = words.explained(node.key, node.entries, names).union(node.entries)
         for name, field in known.items():
             if field.required and not partial and name not in there:
                 self.missing(node, name)
         return {name: value for name, value in values.items() if value is not FAILED}
+
+    def unknown(self, node: Node, name: str, known: list[str]) -> str:
+        """What to say of a key that this mapping does not have."""
+        return words.answer(node.key, name, known)
 
     def _field(self, node: Node, field: msgspec.structs.FieldInfo) -> object:
         child = node.entries[field.encode_name].node
@@ -111,14 +116,14 @@ class Conversion:
             inner = next(argument for argument in arguments if argument is not NoneType)
             return None if node.kind == "nothing" else self.value(node, inner)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-            return self.build(node, kind)
+            return self.build(_written_out(node, kind), kind)
         if origin is tuple:
             return self._list(node, arguments[0])
         if origin is dict:
             return self._mapping(node, arguments[1])
         if kind is Secret:
-            return self._secret(node)
-        return self._word(node, kind)
+            return self.secret(node)
+        return self.word(node, kind)
 
     def _list(self, node: Node, kind: Any) -> Any:
         if node.kind != "list":
@@ -132,10 +137,12 @@ class Conversion:
         values = {name: self.value(entry.node, kind) for name, entry in node.entries.items()}
         return {name: value for name, value in values.items() if value is not FAILED}
 
-    def _secret(self, node: Node) -> Any:
+    def secret(self, node: Node) -> Any:
+        """The place of a secret that can be read now, or FAILED; one that a program says is not asked for."""
         try:
             secret = secret_of(plain(node)).relative_to(Path(node.place.file).parent)
-            secret.read().encode()
+            if secret.at_hand:
+                secret.read().encode()
         except UnicodeError:
             return self.fail(node, "the secret is not UTF-8 text")
         except ValueError as exc:
@@ -143,13 +150,17 @@ class Conversion:
             return self.fail(node, f"{exc}{hint}")
         return secret
 
-    def _word(self, node: Node, kind: Any) -> Any:
-        """A value that is written as one word; {env: NAME} may stand for one that is text."""
+    def word(self, node: Node, kind: Any) -> Any:
+        """A value that is written as one word, or FAILED; {env: NAME} may stand for one that is text, and is then no template."""
         if node.kind == "mapping" and set(node.entries) == {"env"} and _may_be_text(kind):
             found = self._variable(node)
             if found is None:
                 return FAILED
+            if kind is Template:
+                return Template((found,))
             node = Node(node.key, node.place, "text", found)
+        if kind is Template and node.kind != "text":
+            return self._leaf(node, str)
         if get_origin(kind) is Literal:
             return self.choice(node, get_args(kind))
         if hasattr(kind, "parse"):
@@ -193,6 +204,14 @@ class Conversion:
         except (msgspec.ValidationError, OverflowError):
             said = words.later(node.key, node.value)
             return self.fail(node, said or f"expected {_bounded(name, kind)}")
+
+
+def _written_out(node: Node, struct: type[msgspec.Struct]) -> Node:
+    """The mapping that a text stands for, where a struct says by SHORT which of its fields that is."""
+    short: str | None = getattr(struct, "SHORT", None)
+    if short is None or (node.kind == "mapping" and set(node.entries) != {"env"}) or node.kind == "nothing":
+        return node
+    return Node(node.key, node.place, "mapping", entries={short: Entry(node.place, node)})
 
 
 def _is_section(kind: Any) -> bool:

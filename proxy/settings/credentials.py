@@ -1,33 +1,38 @@
 """The security material: nodes to Credential.
 
-A credential's keys are `type`, what every type has, and the fields of its grant; nothing else.
+A credential's keys are `type` and the fields of its grant; nothing else.
 """
 
 from __future__ import annotations
 
 import re
-import stat
-from collections.abc import Iterator
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from proxy.http.address import UpstreamURL
-from proxy.oauth.credential import Credential, CredentialOptions
+from proxy.oauth.credential import Credential
 from proxy.oauth.grants import GRANTS, Grant
-from proxy.secrets import Secret, SecretUnreadableError
-from proxy.settings import checks, words
+from proxy.oauth.options import EndpointOptions
+from proxy.settings import credential_rules, providers, words
 from proxy.settings.convert import FAILED, Conversion, fields
-from proxy.settings.problems import Findings, Place, Problem, join
+from proxy.settings.problems import Findings, Place, join
+from proxy.settings.references import Known, Reference, reference_faults
+from proxy.settings.said import Said
+from proxy.settings.templates import CredentialConversion
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
+    from proxy.secrets import Secret
+    from proxy.settings.checks import Fault
     from proxy.settings.source import Node
 
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TYPE = frozenset({"type"})
+_FEW = 3  # types that a message lists
+_ANONYMOUS = frozenset({"oauth2_jwt_bearer", "oauth2_saml_bearer"})  # whose assertion speaks for the client (RFC 7521 §4.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,10 @@ class CredentialDraft:
 
     alias: str
     place: Place
-    node: Node
-    values: dict[str, object]
+    said: Said
     credential: Credential | None
-    explained: frozenset[str] = frozenset()  # keys that an unknown one stood for
+    references: tuple[Reference, ...]
+    known: Known
 
 
 def read_credentials(sections: list[Node], conversion: Conversion, findings: Findings) -> dict[str, CredentialDraft]:
@@ -55,119 +60,105 @@ def read_credentials(sections: list[Node], conversion: Conversion, findings: Fin
                 continue
             if alias == "none" or not _ALIAS.fullmatch(alias):
                 findings.add(entry.place, key, "an alias is made of letters, digits, `.`, `_` and `-`, and is not `none`")
-            drafts[alias] = _draft(alias, entry.place, entry.node, conversion)
+            drafts[alias] = _draft(alias, entry.place, entry.node, findings)
     for draft in drafts.values():
-        _check(draft, findings)
+        _check(_wrong(draft), findings)
+    all_said = {alias: draft.said for alias, draft in drafts.items()}
+    _check(credential_rules.alias_faults(all_said, {alias: draft.place.short for alias, draft in drafts.items()}), findings)
     return drafts
 
 
-def _draft(alias: str, place: Place, node: Node, conversion: Conversion) -> CredentialDraft:
-    kind = _grant_type(node, conversion)
-    known = _known(kind)
+def _draft(alias: str, place: Place, node: Node, findings: Findings) -> CredentialDraft:
+    node = providers.beneath(node, Conversion(findings))
+    conversion = _conversion(node, findings)
+    name = _type(node, conversion)
+    struct = grant_struct(name) if name else None
+    known = fields(struct) if struct else every_field()
     explained = words.explained(node.key, node.entries, [*known, *_TYPE])
     if node.kind == "mapping" and "type" not in explained.union(node.entries):
         conversion.missing(node, "type")
-    values = conversion.keys(node, known, partial=kind is None, besides=_TYPE)
-    if kind is None or values is None:
-        return CredentialDraft(alias, place, node, values or {}, None, explained)
-    grant, options = conversion.made(_struct(kind), values), conversion.made(CredentialOptions, values)
-    whole = grant is not FAILED and options is not FAILED
-    credential = Credential(alias=alias, grant=grant, options=options) if whole else None
-    return CredentialDraft(alias, place, node, values, credential, explained)
+    values = conversion.keys(node, known, partial=struct is None, besides=_TYPE)
+    whole = _with_client_auth(name, values or {})
+    grant = conversion.made(struct, whole) if struct is not None and values is not None else FAILED
+    return CredentialDraft(
+        alias=alias,
+        place=place,
+        said=Said(node, name, struct, whole, explained),
+        credential=None if grant is FAILED else Credential(alias=alias, grant=cast("Grant", grant)),
+        references=tuple(conversion.references),
+        known=Known.of(node, name, struct),
+    )
 
 
-def _known(kind: type[Grant] | None) -> dict[str, msgspec.structs.FieldInfo]:
-    """The keys beside `type`: those of this grant, or of all where it is not known."""
-    known = dict(fields(CredentialOptions))
-    for grant_type in [kind] if kind else GRANTS.values():
-        known |= fields(_struct(grant_type))
+def _conversion(node: Node, findings: Findings) -> CredentialConversion:
+    """What converts this credential's keys, its `values` being read first."""
+    said = node.get("values")
+    declared = frozenset(said.entries if said is not None else ())
+    values: dict[str, Secret] | object = {}
+    if said is not None and said.kind == "mapping":
+        values = CredentialConversion(findings, None, declared).value(said, fields(EndpointOptions)["values"].type)
+    belongs = _belonging(node)
+    return CredentialConversion(findings, values if isinstance(values, dict) else {}, declared, belongs)
+
+
+def _belonging(node: Node) -> dict[str, str]:
+    """key -> which types of credential have it, for the keys that this one's type does not have."""
+    type_node = node.get("type")
+    struct = grant_struct(type_node.word) if type_node is not None and type_node.word in GRANTS else None
+    homes: defaultdict[str, list[str]] = defaultdict(list)
+    for name in GRANTS:
+        for key in fields(grant_struct(name)):
+            homes[key].append(name)
+    own = fields(struct) if struct is not None else homes
+    return {key: _home(names) for key, names in homes.items() if key not in own}
+
+
+def _home(names: list[str]) -> str:
+    if len(names) <= _FEW:
+        return f"it belongs to a credential of type {words.either(names)}"
+    return "it belongs to a credential whose token comes from an endpoint, such as oauth2_client_credentials"
+
+
+def every_field() -> dict[str, msgspec.structs.FieldInfo]:
+    """The keys of a credential of any type, beside `type`; one is required here when it is in every type that has it."""
+    known: dict[str, msgspec.structs.FieldInfo] = {}
+    for name in GRANTS:
+        for key, field_ in fields(grant_struct(name)).items():
+            if key not in known or (known[key].required and not field_.required):
+                known[key] = field_
     return known
 
 
-def _struct(grant: type[Grant]) -> type[msgspec.Struct]:
+def grant_struct(name: str) -> type[msgspec.Struct]:
+    """The struct of a type, whose fields are its keys."""
+    grant: type[Grant] = GRANTS[name]
     if not issubclass(grant, msgspec.Struct):
         raise TypeError(f"{grant.__name__} is in GRANTS, so its fields are YAML options: make it a msgspec.Struct")
     return grant
 
 
-def _grant_type(node: Node, conversion: Conversion) -> type[Grant] | None:
+def _type(node: Node, conversion: Conversion) -> str:
+    """The name of the credential's type; "" where it is missing or wrong."""
     child = node.get("type")
-    if child is None:
-        return None
-    name = conversion.choice(child, tuple(GRANTS))
-    return None if name is FAILED else GRANTS[name]
+    name = FAILED if child is None else conversion.choice(child, tuple(GRANTS))
+    return "" if name is FAILED else str(name)
 
 
-def _check(draft: CredentialDraft, findings: Findings) -> None:
-    for place, key, text in _wrong(draft):
+def _with_client_auth(name: str, values: dict[str, object]) -> dict[str, object]:
+    """The values, with the client authentication that holds where an assertion alone is sent."""
+    if name not in _ANONYMOUS or "client_auth" in values or values.get("client_secret") is not None:
+        return values
+    return {**values, "client_auth": "none"}
+
+
+def _check(faults: Iterator[Fault], findings: Findings) -> None:
+    for place, key, text in faults:
         if not findings.under(place.file, key):
             findings.add(place, key, text)
 
 
-def _wrong(draft: CredentialDraft) -> Iterator[tuple[Place, str, str]]:
+def _wrong(draft: CredentialDraft) -> Iterator[Fault]:
     """Every rule that a credential breaks, beside those of its keys' types."""
-    node, values = draft.node, draft.values
-    if isinstance(url := values.get("token_url"), str):
-        at = node.nearest("token_url")
-        text = endpoint_fault(url, allow_plaintext=_yes(values, "allow_plaintext"), allow_link_local=_yes(values, "allow_link_local"))
-        if text:
-            yield at.place, at.key, text
-    if node.kind == "mapping" and "client_secret" not in draft.explained.union(node.entries):
-        yield node.place, join(node.key, "client_secret"), "this key is missing; write {env: NAME} or {file: PATH}"
-    elif values.get("client_secret", "") is None:
-        at = node.nearest("client_secret")
-        yield at.place, at.key, "a client secret is needed; write {env: NAME} or {file: PATH}"
-    elif _has_lines(values.get("client_secret")):
-        yield checks.fault(node.nearest("client_secret"), "the secret has a line end in it; a client secret is one line")
-    yield from checks.not_zero(node, ("token_request", "timeout"), values)
-    yield from checks.not_zero(node, ("lifetime", "when_missing"), values)
-
-
-def _has_lines(secret: object) -> bool:
-    """RFC 6749 appendix A.2: a client secret is made of printable characters."""
-    try:
-        return isinstance(secret, Secret) and not {"\r", "\n"}.isdisjoint(secret.read())
-    except SecretUnreadableError:
-        return False
-
-
-def _yes(values: checks.Values, name: str) -> bool:
-    return values.get(name) is True
-
-
-def endpoint_fault(url: str, *, allow_plaintext: bool, allow_link_local: bool) -> str | None:
-    """What is wrong with a token endpoint's URL; it may have a query and no fragment (RFC 6749 §3.2)."""
-    if "#" in url:
-        return "it has a fragment; take it out"
-    try:
-        parsed = UpstreamURL.parse(url.partition("?")[0] or url)
-    except ValueError as exc:
-        return str(exc)
-    return checks.url_fault(parsed, allow_plaintext=allow_plaintext, allow_link_local=allow_link_local)
-
-
-def material_warnings(drafts: dict[str, CredentialDraft], used: set[str]) -> Iterator[str]:
-    """What is no error and should be known: unused aliases, secrets that others can read."""
-    for draft in drafts.values():
-        if draft.alias not in used:
-            yield str(Problem(draft.place, join("credentials", draft.alias), "no route uses it"))
-        if text := _exposure(draft.values.get("client_secret")):
-            at = draft.node.nearest("client_secret")
-            yield str(Problem(at.place, at.key, text))
-
-
-def _exposure(secret: Any) -> str | None:
-    match getattr(secret, "kind", None):
-        case "text":
-            return "the secret stands here in clear; an environment variable or a file of its own keeps it out"
-        case "file" if _others_read(secret.path):
-            return f"every user of this machine can read {secret.path}; chmod o-r"
-        case _:
-            return None
-
-
-def _others_read(path: Path) -> bool:
-    try:
-        return bool(path.stat().st_mode & stat.S_IROTH)
-    except OSError:
-        return False
+    if draft.said.node.kind == "mapping":
+        yield from reference_faults(draft.references, draft.said.node.key, draft.known)
+        yield from credential_rules.faults(draft.said)

@@ -14,11 +14,15 @@ import msgspec
 
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import Route
-from proxy.oauth.credential import CredentialOptions
+from proxy.oauth.answer import Path
 from proxy.oauth.exchange import Resource, Scope
 from proxy.oauth.grants import GRANTS
+from proxy.oauth.options import RequestOptions
+from proxy.oauth.template import Template
+from proxy.oauth.tree import Tree
 from proxy.secrets import Secret
 from proxy.settings.convert import fields, takes_none
+from proxy.settings.credentials import every_field
 from proxy.settings.model import SettingsFile
 from proxy.settings.words import either
 from proxy.units import Bytes, FilePath, Seconds
@@ -35,6 +39,10 @@ _WORDS: dict[Any, str] = {
     FilePath: "file",
     Scope: "text or list of text",
     Resource: "text or list of text",
+    Template: "template",
+    Tree: "any value",
+    Path: "path",
+    RequestOptions: "keys of token_request",  # said once in full
 }
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
@@ -56,17 +64,8 @@ def every_key() -> Iterator[Key]:
     yield from _keys("routes[].", Route)
     yield Key("credentials", "mapping of aliases", "{}")
     yield Key("credentials.*.type", either(list(GRANTS)), "required")
-    for name, field in credential_fields().items():
+    for name, field in sorted(every_field().items(), key=lambda item: not item[1].required):
         yield from _key(f"credentials.*.{name}", field)
-
-
-def credential_fields() -> dict[str, msgspec.structs.FieldInfo]:
-    """The keys of a credential of any type, beside `type`; required ones first."""
-    known: dict[str, msgspec.structs.FieldInfo] = {}
-    for grant in GRANTS.values():
-        known |= fields(grant)
-    known |= fields(CredentialOptions)
-    return dict(sorted(known.items(), key=lambda item: not item[1].required))
 
 
 def _keys(prefix: str, struct: type[msgspec.Struct]) -> Iterator[Key]:
@@ -91,7 +90,7 @@ def inner(kind: Any) -> Any:
 
 def section(kind: Any) -> bool:
     """Whether it is a mapping with keys of its own."""
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind not in _WORDS
 
 
 def default(field: msgspec.structs.FieldInfo) -> Any:
@@ -128,10 +127,12 @@ def default_words(value: object) -> str:
             return f"{value * 1000:g}ms" if 0 < value < 1 else f"{value / 60:g}m" if value % 60 == 0 and value > 60 else f"{value:g}s"  # noqa: PLR2004  # up to a minute in seconds
         case Bytes():
             return _size(value)
+        case RequestOptions():
+            return "{}"
         case tuple():
             return f"[{', '.join(map(str, value))}]"
         case str():
-            return value or '""'
+            return value if value.strip() else f'"{value}"'
         case _:
             return str(value)
 

@@ -109,7 +109,7 @@ def beneath(node: Node, conversion: Conversion) -> Node:
     The preset's keys have the place of `provider`: that is the line of the user's own that brought them.
     """
     named = node.get("provider")
-    if named is None:
+    if named is None or named.kind == "nothing":
         return node
     name = conversion.choice(named, names())
     if name is FAILED:

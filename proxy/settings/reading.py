@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from proxy.settings import checks, words
+from proxy.settings import checks, lint, words
 from proxy.settings.convert import FAILED, Conversion, fields
-from proxy.settings.credentials import CredentialDraft, material_warnings, read_credentials
+from proxy.settings.credentials import CredentialDraft, read_credentials
 from proxy.settings.listen import ListenAddress
 from proxy.settings.model import Settings, SettingsFile
 from proxy.settings.problems import Findings, Place, join
@@ -185,7 +185,7 @@ def _check_top(top: Node, file: SettingsFile, findings: Findings) -> None:
 def _top_faults(top: Node, file: SettingsFile) -> Iterator[checks.Fault]:
     egress = top.nearest("egress")
     if egress.key:
-        yield from checks.proxy_fault(egress, file.egress.proxy)
+        yield from checks.egress_faults(egress, file.egress)
         yield from checks.ca_fault(egress.nearest("ca"), file.egress.ca)
     yield from _listener_faults(top, file)
     yield from _limit_faults(top, file)
@@ -231,8 +231,7 @@ def _addresses(top: Node, file: SettingsFile) -> Iterator[tuple[Node, str, str]]
 
 
 def _warnings(drafts: list[RouteDraft], materials: dict[str, CredentialDraft]) -> Iterator[str]:
-    used = {str(draft.values.get("credential")) for draft in drafts}
-    yield from material_warnings(materials, used)
+    yield from lint.warnings(lint.Configuration(tuple(drafts), materials))
     for name in _PROXY_VARIABLES:
         if any(os.environ.get(spelling) for spelling in (name, name.lower())):
             yield f"{name} is set and ignored; a proxy for outgoing calls is `egress: {{proxy: ...}}`"

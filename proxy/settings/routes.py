@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from proxy.http.routing import Route
+from proxy.addresses import host_matches
+from proxy.http.address import UpstreamURL
+from proxy.http.routing import Inject, Route
 from proxy.settings import checks, words
 from proxy.settings.convert import FAILED, Conversion, fields
 from proxy.settings.problems import Findings, quoted
+from proxy.settings.references import inject_fault
 from proxy.settings.source import Node, under
 
 if TYPE_CHECKING:
@@ -68,10 +71,32 @@ def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraf
             if not findings.under(place.file, key):
                 findings.add(place, key, text)
         alias = draft.values.get("credential")
-        if credentials is not None and isinstance(alias, str) and alias != "none" and alias not in aliases:
+        if credentials is None or not isinstance(alias, str):
+            continue
+        if alias != "none" and alias not in aliases:
             at = draft.node.nearest("credential")
             findings.add(at.place, at.key, words.no_such_alias(alias, aliases))
+            continue
+        for place, key, text in _with_credential(draft, credentials.get(alias)):
+            if not findings.under(place.file, key):
+                findings.add(place, key, text)
     _check_twins(drafts, findings)
+
+
+def _with_credential(draft: RouteDraft, credential: CredentialDraft | None) -> Iterator[checks.Fault]:
+    """What a route and its credential (None: it has none) do not have in common: hosts, and the names in `inject`."""
+    inject = draft.values.get("inject")
+    if isinstance(inject, Inject):
+        for section, templates in (("headers", inject.headers), ("query", inject.query)):
+            for name, template in templates.items():
+                if text := inject_fault(template, credential.known if credential else None):
+                    yield checks.fault(draft.node.nearest("inject", section, name), text)
+    upstream, hosts = draft.values.get("upstream"), credential.said.values.get("allowed_hosts") if credential else None
+    if not isinstance(upstream, UpstreamURL) or not isinstance(hosts, tuple) or not hosts:
+        return
+    if not any(host_matches(upstream.host, pattern) for pattern in hosts):
+        text = f"the credential goes to {words.either(hosts)} alone; change this, or allowed_hosts of {draft.values['credential']}"
+        yield checks.fault(draft.node.nearest("upstream"), text)
 
 
 def _check_twins(drafts: list[RouteDraft], findings: Findings) -> None:

@@ -14,11 +14,15 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 
 from proxy.http.routing import Route
+from proxy.oauth.answer import Path as AnswerPath
 from proxy.oauth.grants import GRANTS
+from proxy.oauth.options import RequestOptions
+from proxy.oauth.tree import Tree
 from proxy.secrets import Secret
 from proxy.secrets.sources import SCHEMA as SECRET_SCHEMA
 from proxy.settings.convert import fields, takes_none
-from proxy.settings.keys import credential_fields, default, default_words, inner, section
+from proxy.settings.credentials import every_field, grant_struct
+from proxy.settings.keys import default, default_words, inner, section
 from proxy.settings.model import SettingsFile
 from proxy.settings.routes import ITS_OWN
 
@@ -35,7 +39,8 @@ _DEFS = {
         "properties": {"env": {"type": "string", "minLength": 1}},
         "required": ["env"],
         "additionalProperties": False,
-    }
+    },
+    "secret": SECRET_SCHEMA,
 }
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
@@ -57,7 +62,7 @@ def meanings(docs: str) -> dict[str, tuple[str, str, str]]:
 def schemas(docs: str) -> dict[str, Schema]:
     """File name -> schema, for proxy.yaml and for security material."""
     writer = _Writer({key: meaning for key, (_, _, meaning) in meanings(docs).items()})
-    credentials = writer.credentials()
+    credentials, types = writer.credentials()
     top = writer.mapping("", fields(SettingsFile))
     route = {"route": {**writer.mapping("routes[]", fields(Route)), "required": []}}
     top["properties"] |= {
@@ -67,8 +72,13 @@ def schemas(docs: str) -> dict[str, Schema]:
     }
     material = {"type": "object", "properties": {"credentials": credentials}, "additionalProperties": False}
     return {
-        "proxy.schema.json": {"$schema": _DRAFT, "title": "bearerd: proxy.yaml", "$defs": {**_DEFS, **route}, **top},
-        "security-material.schema.json": {"$schema": _DRAFT, "title": "bearerd: security material", "$defs": _DEFS, **material},
+        "proxy.schema.json": {"$schema": _DRAFT, "title": "bearerd: proxy.yaml", "$defs": {**_DEFS, **route, **types}, **top},
+        "security-material.schema.json": {
+            "$schema": _DRAFT,
+            "title": "bearerd: security material",
+            "$defs": {**_DEFS, **types},
+            **material,
+        },
     }
 
 
@@ -90,12 +100,30 @@ class _Writer:
             "additionalProperties": False,
         }
 
-    def credentials(self) -> Schema:
-        """The mapping of aliases."""
-        each = self.mapping("credentials.*", credential_fields())
-        each["properties"] = {"type": self.told("credentials.*.type", {"enum": list(GRANTS)}), **each["properties"]}
-        each["required"] = ["type", *each["required"], "client_secret"]
-        return self.told("credentials", {"type": "object", "additionalProperties": each})
+    def credentials(self) -> tuple[Schema, Schema]:
+        """The mapping of aliases, and the definitions that it refers to: each key once, and for each type the keys that it has."""
+        every = self.mapping("credentials.*", every_field())["properties"]
+        defs = {f"key.{name}": schema for name, schema in every.items()}
+        defs |= {name: self._credential(name, fields(grant_struct(name))) for name in GRANTS}
+        defs["preset"] = self._credential("", every_field())  # `provider` says what is left out, its type among it
+        chosen = [{"if": _says("type", name), "then": {"$ref": f"#/$defs/{name}"}} for name in GRANTS]
+        told = self.told("credentials.*.type", {"enum": list(GRANTS)})
+        each = {
+            "type": "object",
+            "properties": {"type": told},
+            "anyOf": [{"required": ["type"]}, {"required": ["provider"]}],
+            "allOf": [*chosen, {"if": {"not": {"required": ["type"]}}, "then": {"$ref": "#/$defs/preset"}}],
+        }
+        return self.told("credentials", {"type": "object", "additionalProperties": each}), defs
+
+    def _credential(self, name: str, known: dict[str, msgspec.structs.FieldInfo]) -> Schema:
+        """A credential of one type; `provider` may say what is left out."""
+        required = [key for key, field in known.items() if field.required]
+        properties = {key: {"$ref": f"#/$defs/key.{key}"} for key in known}
+        whole: Schema = {"properties": {"type": {"const": name} if name else True, **properties}, "additionalProperties": False}
+        if name and required:
+            whole["anyOf"] = [{"required": required}, {"required": ["provider"]}]
+        return whole
 
     def _field(self, path: str, field: msgspec.structs.FieldInfo) -> Schema:
         kind = inner(field.type)
@@ -111,8 +139,10 @@ class _Writer:
 
     def _type(self, path: str, kind: Any) -> Schema:
         origin, arguments = get_origin(kind), get_args(kind)
-        if section(kind):
-            return self.mapping(path, fields(kind))
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            path = "credentials.*.token_request" if kind is RequestOptions else path
+            spelled = self.mapping(path, fields(kind))
+            return {"anyOf": [_word(fields(kind)[kind.SHORT].type), spelled]} if hasattr(kind, "SHORT") else spelled
         if origin is tuple:
             return {"type": "array", "items": self._type(f"{path}[]", arguments[0])}
         if origin is dict:
@@ -120,10 +150,17 @@ class _Writer:
         return _word(kind)
 
 
+def _says(key: str, value: str) -> Schema:
+    """What is true of a mapping with this value."""
+    return {"properties": {key: {"const": value}}, "required": [key]}
+
+
 def _word(kind: Any) -> Schema:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Secret:
-        return dict(SECRET_SCHEMA)
+        return {"$ref": "#/$defs/secret"}
+    if kind is Tree:
+        return {}
     if hasattr(kind, "SCHEMA"):
         return {"anyOf": [{key: value for key, value in kind.SCHEMA.items() if key != "description"}, _VARIABLE]}
     if origin is Literal:
@@ -145,6 +182,10 @@ def _plain(value: Any) -> Any:
             return list(value)
         case bool() | str() | dict() | NoneType():
             return value
+        case RequestOptions():
+            return {}
+        case AnswerPath():
+            return str(value)
         case _ if type(value) in {int, float}:
             return value
         case _:

@@ -9,6 +9,7 @@ import yaml
 
 from proxy.settings import load
 from proxy.settings.keys import every_key
+from tests.unit.settings.conftest import self_signed
 
 RELEASES = sorted((Path(__file__).parents[1] / "promise").iterdir())
 
@@ -16,9 +17,11 @@ RELEASES = sorted((Path(__file__).parents[1] / "promise").iterdir())
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
 def test_an_earlier_configuration_loads(release: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A configuration with every key that a release had loads without a warning."""
-    monkeypatch.setenv("PROMISED_SECRET", "s3cret")
+    key, certificate = self_signed()
+    for name, value in {"SECRET": "s3cret", "KEY": key, "CERTIFICATE": certificate}.items():
+        monkeypatch.setenv(f"PROMISED_{name}", value)
     settings = load([release / "proxy.yaml"])
-    assert (settings.warnings, len(settings.routes)) == ((), 2)
+    assert (settings.warnings, len(settings.routes)) == ((), 9)
 
 
 def leaves(value: object, path: str = "") -> set[str]:

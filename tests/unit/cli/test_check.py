@@ -126,6 +126,7 @@ async def test_json_of_a_good_configuration(run: Run, configure: Configure) -> N
                 "type": "oauth2_client_credentials",
                 "description": "",
                 "token_url": "https://login.example/token",
+                "issuer": None,
                 "client_id": "erp",
                 "client_auth": "client_secret_basic",
                 "scope": ["api", "refresh"],

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from proxy.settings import SettingsError, load
 
@@ -24,6 +31,17 @@ routes:
     upstream: https://api.example
     credential: crm
 """
+
+
+@cache
+def self_signed(name: str = "crm") -> tuple[str, str]:
+    """A private key and the certificate over it, PEM; another name, another key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(who, who, key.public_key(), 1, datetime.now(UTC), datetime.now(UTC) + timedelta(days=1))
+    certificate = builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), certificate
+
 
 Lines = Callable[..., list[str]]
 Write = Callable[[str, str | bytes], Path]

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy.secrets.sources import File
+from proxy.oauth.grants import GRANTS, ClientCredentials
+from proxy.secrets.sources import FORMS, File
 from proxy.settings import load
+from proxy.settings.words import either
 
 Lines = Callable[..., list[str]]
 Write = Callable[[str, str | bytes], Path]
@@ -21,26 +23,32 @@ URL = "    token_url: https://login.example/token\n"
 ID = "    client_id: a\n"
 SECRET = "    client_secret: {env: CRM_SECRET}\n"
 AT = "security-material.yaml:"
+TYPES = either(list(GRANTS))
+NO_URL = "this key is missing; `issuer` stands in its place where the server describes itself"
+NO_SECRET = (
+    "this key is missing; client_auth client_secret_basic needs it: "
+    "write {env: NAME} or {file: PATH}, or change client_auth, to none without one"
+)
 
 BROKEN = {
     "type missing": (
         "credentials:\n  crm:\n" + URL + ID + SECRET,
-        [AT + "3:5: credentials.crm.type: this key is missing; write oauth2_client_credentials"],
+        [AT + "3:5: credentials.crm.type: this key is missing; write one such as oauth2_client_credentials"],
     ),
     "type of a later release": (
-        "credentials:\n  crm:\n    type: login_token\n" + URL + ID + SECRET,
-        [AT + "3:11: credentials.crm.type: not in this release, which has oauth2_client_credentials"],
+        "credentials:\n  crm:\n    type: oauth2_device_code\n" + URL + ID + SECRET,
+        [AT + "3:11: credentials.crm.type: not in this release: a person would have to log in"],
     ),
     "type misspelt": (
         "credentials:\n  crm:\n    type: oauth2_client_credential\n" + URL + ID + SECRET,
-        [AT + "3:11: credentials.crm.type: expected oauth2_client_credentials"],
+        [AT + f"3:11: credentials.crm.type: expected {TYPES}; did you mean oauth2_client_credentials?"],
     ),
     "required keys": (
         HEAD,
         [
-            AT + "3:5: credentials.crm.token_url: this key is missing",
             AT + "3:5: credentials.crm.client_id: this key is missing",
-            AT + "3:5: credentials.crm.client_secret: this key is missing; write {env: NAME} or {file: PATH}",
+            AT + f"3:5: credentials.crm.token_url: {NO_URL}",
+            AT + f"3:5: credentials.crm.client_secret: {NO_SECRET}",
         ],
     ),
     "client_id a number": (
@@ -53,15 +61,15 @@ BROKEN = {
     ),
     "secret a number": (
         HEAD + URL + ID + "    client_secret: 90210\n",
-        [AT + "6:20: credentials.crm.client_secret: expected text, {env: NAME} or {file: PATH}; put it in quotes"],
+        [AT + "6:20: credentials.crm.client_secret: expected " + str(FORMS) + "; put it in quotes"],
     ),
     "secret a list": (
         HEAD + URL + ID + "    client_secret: [hunter2]\n",
-        [AT + "6:20: credentials.crm.client_secret: expected text, {env: NAME} or {file: PATH}"],
+        [AT + "6:20: credentials.crm.client_secret: expected " + str(FORMS)],
     ),
     "secret null": (
         HEAD + URL + ID + "    client_secret:\n",
-        [AT + "6:19: credentials.crm.client_secret: a client secret is needed; write {env: NAME} or {file: PATH}"],
+        [AT + f"6:19: credentials.crm.client_secret: {NO_SECRET}"],
     ),
     "secret empty": (HEAD + URL + ID + "    client_secret: ''\n", [AT + "6:20: credentials.crm.client_secret: the secret is empty"]),
     "secret in an unset variable": (
@@ -89,20 +97,15 @@ BROKEN = {
         + URL
         + ID
         + SECRET
-        + "    scopes: [a]\n    token_endpoint: x\n    client_secret_file: x\n    api_key: x\n    clientAuth: x\n    issuer: x\n",
+        + "    scopes: [a]\n    token_endpoint: x\n    client_secret_file: x\n    api_key: x\n    clientAuth: x\n    issuerUri: x\n",
         [
             AT + "7:5: credentials.crm.scopes: unknown key; here it is `scope`",
             AT + "8:5: credentials.crm.token_endpoint: unknown key; here it is `token_url`",
             AT + "9:5: credentials.crm.client_secret_file: unknown key; here it is `client_secret: {file: PATH}`",
-            AT
-            + "10:5: credentials.crm.api_key: unknown key; no API keys in this release; for a fixed header use `inject: {headers: {...}}`",
+            AT + "10:5: credentials.crm.api_key: unknown key; here it is `value`, in a credential of type secure_parameter",
             AT + "11:5: credentials.crm.clientAuth: unknown key; did you mean `client_auth`?",
-            AT + "12:5: credentials.crm.issuer: unknown key; not in this release; name the endpoint itself: `token_url`",
+            AT + "12:5: credentials.crm.issuerUri: unknown key; here it is `issuer`",
         ],
-    ),
-    "client_auth of a later release": (
-        HEAD + URL + ID + SECRET + "    client_auth: private_key_jwt\n",
-        [AT + "7:18: credentials.crm.client_auth: not in this release, which has client_secret_basic and client_secret_post"],
     ),
     "scope a mapping": (
         HEAD + URL + ID + SECRET + "    scope: {a: b}\n",
@@ -130,15 +133,15 @@ BROKEN = {
     ),
     "another word for type": (
         "credentials:\n  crm:\n    grant: client_credentials\n" + URL + ID + SECRET,
-        [AT + "3:5: credentials.crm.grant: unknown key; here it is `type`"],
+        [AT + "3:5: credentials.crm.grant: unknown key; here it is `type`, such as oauth2_client_credentials"],
     ),
     "type by its grant's name": (
         "credentials:\n  crm:\n    type: client_credentials\n" + URL + ID + SECRET,
-        [AT + "3:11: credentials.crm.type: expected oauth2_client_credentials"],
+        [AT + f"3:11: credentials.crm.type: expected {TYPES}; did you mean oauth2_client_credentials?"],
     ),
     "required key without a value": (
         HEAD + ID + SECRET + "    token_url:\n",
-        [AT + "6:15: credentials.crm.token_url: expected a value, got nothing"],
+        [AT + f"6:15: credentials.crm.token_url: {NO_URL}"],
     ),
     "secret with a line end": (
         HEAD + URL + ID + "    client_secret: |\n      hunter2\n",
@@ -218,8 +221,10 @@ def test_a_credential_is_taken_apart(write: Write) -> None:
 
     credential = load([path]).credentials["crm"]
 
+    assert isinstance(credential.grant, ClientCredentials)
     assert credential.grant.scope == ("a", "b")
-    assert credential.options.client_secret == File("conf/s/crm")
+    assert credential.grant.audience == "s3cret"
+    assert credential.grant.client_secret == File("conf/s/crm")
 
 
 WARNINGS = {

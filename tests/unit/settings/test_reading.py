@@ -244,6 +244,9 @@ def test_many_problems_come_at_once_in_order_of_place(lines: Lines) -> None:
             scopes: [a]
     """)
 
+    needs = "this key is missing; client_auth client_secret_basic needs it"
+    places = "write {env: NAME} or {file: PATH}, or change client_auth, to none without one"
+
     assert lines(proxy, material) == [
         "proxy.yaml:2:10: workers: this release runs one process: leave the key out, or say 1",
         "proxy.yaml:4:13: routes[0].prefix: a prefix begins with /: write /crm",
@@ -251,8 +254,10 @@ def test_many_problems_come_at_once_in_order_of_place(lines: Lines) -> None:
         "proxy.yaml:6:17: routes[0].credential: no credential 'crn'; did you mean 'crm' (security-material.yaml:2)?",
         "proxy.yaml:7:5: routes[0].backend: unknown key; here it is `upstream`",
         "proxy.yaml:8:5: routes[1].prefix: this key is missing",
-        "security-material.yaml:3:5: credentials.crm.client_secret: this key is missing; write {env: NAME} or {file: PATH}",
-        "security-material.yaml:3:11: credentials.crm.type: not in this release, which has oauth2_client_credentials",
+        "security-material.yaml:3:5: credentials.crm.username: this key is missing",
+        "security-material.yaml:3:5: credentials.crm.password: this key is missing",
+        f"security-material.yaml:3:5: credentials.crm.client_secret: {needs}: {places}",
+        f"security-material.yaml:3:5: credentials.crm.client_id: {needs}",
         "security-material.yaml:5:5: credentials.crm.scopes: unknown key; here it is `scope`",
     ]
 

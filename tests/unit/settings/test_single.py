@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import Route
-from proxy.oauth.credential import CredentialOptions
 from proxy.oauth.grants import ClientCredentials
 from proxy.secrets.sources import Env, File, Text
 from proxy.settings import SettingsError, load_single
@@ -17,9 +17,19 @@ from proxy.settings.convert import fields
 from proxy.settings.model import Listener
 from proxy.settings.single import FLAGS, in_a_file, variable
 
+if TYPE_CHECKING:
+    from proxy.secrets import Secret
+    from proxy.settings.model import Settings
+
 Write = Callable[[str, str | bytes], Path]
 
 GOOD = {"upstream": "https://api.example/v1", "token-url": "https://login.example/token", "client-id": "a", "client-secret": "hunter2"}
+
+
+def secret_of(settings: Settings) -> Secret | None:
+    """The client secret of the one credential."""
+    endpoint = settings.credentials["default"].endpoint
+    return endpoint.client_secret if endpoint else None
 
 
 def test_flags_make_one_route() -> None:
@@ -29,8 +39,8 @@ def test_flags_make_one_route() -> None:
     (route,) = settings.routes
     credential = settings.credentials["default"]
     assert (route.prefix, route.upstream, route.credential) == ("/", UpstreamURL.parse("https://api.example/v1"), "default")
-    assert credential.grant.scope == ("a", "b")
-    assert credential.options.client_secret == Text("hunter2")
+    assert credential.scope == ("a", "b")
+    assert secret_of(settings) == Text("hunter2")
     assert settings.listeners[0].address == "127.0.0.1:6750"
     assert settings.files == ()
 
@@ -59,7 +69,7 @@ def test_a_secret_in_its_variable_stays_there(monkeypatch: pytest.MonkeyPatch) -
 
     settings = load_single(GOOD)
 
-    assert settings.credentials["default"].options.client_secret == Env("BEARERD_CLIENT_SECRET")
+    assert secret_of(settings) == Env("BEARERD_CLIENT_SECRET")
     assert settings.warnings == ()
 
 
@@ -69,7 +79,7 @@ def test_a_secret_in_a_file_stays_there(write: Write) -> None:
 
     settings = load_single({**GOOD, "client-secret": None, "client-secret-file": "s/one"})
 
-    assert settings.credentials["default"].options.client_secret == File("s/one")
+    assert secret_of(settings) == File("s/one")
 
 
 BROKEN = {
@@ -153,7 +163,7 @@ def test_a_warning_advises_what_flags_can_do(monkeypatch: pytest.MonkeyPatch) ->
 def test_each_flag_has_a_key_in_a_file() -> None:
     """What a flag says can be said in a file, under a key of its struct."""
     routes, listeners = fields(Route), fields(Listener)
-    credentials = fields(CredentialOptions) | fields(ClientCredentials)
+    credentials = fields(ClientCredentials)
     known = {
         *(f"routes[0].{name}" for name in routes),
         *(f"listeners[0].{name}" for name in listeners),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, get_args, get_origin
 import pytest
 
 from proxy.http.routing import Route
-from proxy.oauth.credential import CredentialOptions
+from proxy.oauth.grants import GRANTS
 from proxy.settings import words
 from proxy.settings.convert import Conversion, fields
+from proxy.settings.credentials import grant_struct
 from proxy.settings.keys import inner, section
 from proxy.settings.model import SettingsFile
 from proxy.settings.problems import Findings
@@ -63,7 +64,7 @@ def sections(struct: type[msgspec.Struct]) -> Iterator[tuple[str, type[msgspec.S
             yield from sections(kind)
 
 
-SECTIONS = [*sections(SettingsFile), *sections(Route), *sections(CredentialOptions)]
+SECTIONS = [*sections(SettingsFile), *sections(Route), *(found for name in GRANTS for found in sections(grant_struct(name)))]
 
 
 @pytest.mark.parametrize(("name", "struct"), SECTIONS)

@@ -1,0 +1,183 @@
+"""Rules that need more than one key of a credential: its endpoint, how the client proves itself, whose tokens it takes.
+
+Each yields what is wrong at the key that repairs it, and never a value that could be a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from proxy.http.address import UpstreamURL
+from proxy.oauth.client_auth import NEEDS
+from proxy.oauth.grants import ExchangedToken
+from proxy.oauth.options import Assertion, Refresh, Step
+from proxy.oauth.template import Template
+from proxy.settings import checks, key_rules, request_rules, words
+from proxy.settings.said import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from proxy.settings.checks import Fault
+    from proxy.settings.said import Said
+
+_PLACE = "write {env: NAME} or {file: PATH}"
+_ONE_LINE = {"client_secret": "client secret", "value": "token or key"}
+
+
+def faults(said: Said) -> Iterator[Fault]:
+    """Every rule that a credential breaks by itself."""
+    for name, what in _ONE_LINE.items():
+        if (text := said.secret(name)) is not None and not {"\r", "\n"}.isdisjoint(text):  # RFC 6749 appendix A.2
+            yield said.at(name, f"the secret has a line end in it; a {what} is one line")
+    yield from _addresses(said)
+    yield from checks.not_zero(said.node, ("lifetime", "when_missing"), said.values)
+    yield from checks.not_zero(said.node, ("lifetime", "fixed"), said.values)
+    yield from request_rules.faults(said)
+    yield from key_rules.faults(said)
+    if said.of_endpoint:
+        yield from _endpoint(said)
+        yield from _client_auth(said)
+        yield from _assertion(said)
+    if said.kind == "user_credentials" and ":" in said.text("username"):
+        yield said.at("username", "the name has a colon, which HTTP Basic takes for its end (RFC 7617 section 2)")
+    for name in ("subject_token", "actor_token"):
+        if isinstance(token := said.values.get(name), ExchangedToken):
+            yield from _one_of(said, name, token.from_, token.header)
+
+
+def _endpoint(said: Said) -> Iterator[Fault]:
+    if {"token_url", "issuer"} <= said.values.keys() and None not in {said.values["token_url"], said.values["issuer"]}:
+        yield said.at("issuer", "said together with token_url; say one of them")
+    if not said.has("token_url") and not said.has("issuer"):
+        yield said.at("token_url", "this key is missing; `issuer` stands in its place where the server describes itself")
+
+
+def _addresses(said: Said) -> Iterator[Fault]:
+    for path, url in _urls(said):
+        if text := url_fault(said, url):
+            yield said.at(path, text)
+    steps, node = said.values.get("steps"), said.node.get("steps")
+    if isinstance(steps, tuple) and node is not None and len(steps) == len(node.items):
+        for step, item in zip(steps, node.items, strict=True):
+            if isinstance(step, Step) and (text := url_fault(said, step.token_url)):
+                yield checks.fault(item.nearest("token_url"), text)
+    if (issuer := said.text("issuer")) and (text := _issuer_fault(said, issuer)):
+        yield said.at("issuer", text)
+
+
+def _urls(said: Said) -> Iterator[tuple[str, Template]]:
+    if isinstance(url := said.values.get("token_url"), Template):
+        yield "token_url", url
+    refresh = said.values.get("refresh")
+    if isinstance(refresh, Refresh) and refresh.token_url is not None:
+        yield "refresh.token_url", refresh.token_url
+
+
+def url_fault(said: Said, template: Template) -> str | None:
+    """What is wrong with a token endpoint's URL, as far as it is known before a request; None also where its host is not."""
+    url = said.rendered(template)
+    if UNKNOWN in "/".join(url.split("/", 3)[:3]):
+        return None
+    known = url.replace(UNKNOWN, "x")
+    return endpoint_fault(known, allow_plaintext=said.yes("allow_plaintext"), allow_link_local=said.yes("allow_link_local"))
+
+
+def endpoint_fault(url: str, *, allow_plaintext: bool, allow_link_local: bool) -> str | None:
+    """What is wrong with a token endpoint's URL; it may have a query and no fragment (RFC 6749 §3.2)."""
+    if "#" in url:
+        return "it has a fragment; take it out"
+    path, _, query = url.partition("?")
+    if not (query.isascii() and query.isprintable()) or " " in query:
+        return "its query holds a character that must be percent-encoded; ${urlencode(...)} does so"
+    try:
+        parsed = UpstreamURL.parse(path or url)
+    except ValueError as exc:
+        return str(exc)
+    return checks.url_fault(parsed, allow_plaintext=allow_plaintext, allow_link_local=allow_link_local)
+
+
+def _issuer_fault(said: Said, issuer: str) -> str | None:
+    if "?" in issuer:
+        return "an issuer has no query (RFC 8414 section 2); take it out"
+    return endpoint_fault(issuer, allow_plaintext=said.yes("allow_plaintext"), allow_link_local=said.yes("allow_link_local"))
+
+
+def _client_auth(said: Said) -> Iterator[Fault]:
+    """Each method has what it needs (NEEDS), and a name to send."""
+    method = said.client_auth
+    needed = next((keys for name, keys in NEEDS.items() if name == method), ())
+    if needed and not any(said.has(key) for key in needed):
+        yield said.at(needed[0], _needed(said, needed))
+    named = said.has("client_id") or (method == "private_key_jwt" and said.has("client_assertion"))
+    if method != "none" and not named and said.kind != "oauth2_client_credentials":  # where the key is required anyway
+        yield said.at("client_id", f"this key is missing; client_auth {method} needs it")
+
+
+def _needed(said: Said, needed: tuple[str, ...]) -> str:
+    text = f"this key is missing; client_auth {said.client_auth} needs it"
+    if len(needed) > 1:
+        return f"{text}, or {words.either(needed[1:])}"
+    if needed[0] != "client_secret":
+        return text
+    if said.has("client_auth"):
+        return f"{text}: {_PLACE}"
+    other = "private_key_jwt" if said.has("private_key") else "none"
+    return f"{text}: {_PLACE}, or change client_auth, to {other} {'to sign with private_key' if said.has('private_key') else 'without one'}"
+
+
+def _assertion(said: Said) -> Iterator[Fault]:
+    """The assertion that is the grant itself: signed here, or taken from somewhere."""
+    assertion = said.section("assertion", Assertion)
+    taken = assertion.from_ or assertion.header
+    if assertion.from_ and assertion.header:
+        yield said.at("assertion.header", "said together with `from`; say one of them")
+    if taken and said.kind not in {"oauth2_jwt_bearer", "login_token"}:
+        key = "assertion.from" if assertion.from_ else "assertion.header"
+        yield said.at(key, "it belongs to a credential of type oauth2_jwt_bearer or login_token")
+    if assertion.header and not checks.TOKEN.fullmatch(assertion.header):
+        yield said.at("assertion.header", "not a header name")
+    if said.kind != "oauth2_jwt_bearer" or taken:
+        return
+    if not said.has("private_key"):
+        yield said.at("private_key", "this key is missing; the assertion is signed with it, unless assertion.from takes another token")
+    if not said.has("client_id") and assertion.issuer is None:
+        yield said.at("assertion.issuer", "this key is missing; an assertion says who made it, by this key or by client_id")
+
+
+def _one_of(said: Said, name: str, alias: str | None, header: str | None) -> Iterator[Fault]:
+    if not alias and not header:
+        yield said.at(f"{name}.from", "this key is missing; `from` names another alias, or `header` one of the incoming request")
+    if alias and header:
+        yield said.at(f"{name}.header", "said together with `from`; say one of them")
+    if header and not checks.TOKEN.fullmatch(header):
+        yield said.at(f"{name}.header", "not a header name")
+
+
+def sources_of(values: Mapping[str, object]) -> dict[str, str]:
+    """The aliases whose tokens a credential takes, by the key that names each."""
+    found = ((name, getattr(values.get(name), "from_", None)) for name in ("assertion", "subject_token", "actor_token"))
+    return {f"{name}.from": alias for name, alias in found if alias}
+
+
+def alias_faults(drafts: Mapping[str, Said], places: Mapping[str, str]) -> Iterator[Fault]:
+    """Aliases in `from` that are not there, that have no token, or that wait for one another; `places` tells where each alias stands."""
+    takes = {alias: set(sources_of(said.values).values()) for alias, said in drafts.items()}
+    for alias, said in drafts.items():
+        for key, source in sources_of(said.values).items():
+            if source not in drafts:
+                yield said.at(key, words.no_such_alias(source, places))
+            elif drafts[source].kind == "user_credentials":
+                yield said.at(key, "that credential is a name and a password, not a token")
+            elif alias in _reached(source, takes):
+                yield said.at(key, "the two wait for each other's token: that credential takes this one's, by `from`")
+
+
+def _reached(alias: str, takes: Mapping[str, set[str]]) -> set[str]:
+    """`alias` and every one whose token it needs, over however many."""
+    found, left = {alias}, [alias]
+    while left:
+        further = takes.get(left.pop(), set()) - found
+        found |= further
+        left += further
+    return found
