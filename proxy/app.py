@@ -167,7 +167,9 @@ class App:
     def _alias(self, credential: Credential, before: App | None) -> Alias:
         egress = self.settings.egress
         known = before.aliases.get(credential.alias) if before else None
-        if known is not None and known.credential == credential and known.egress == egress and self._same_files(before, egress.ca):
+        same = known is not None and known.credential == credential and known.egress == egress
+        files = _files(credential.endpoint.token_request.tls) if credential.endpoint else ()
+        if known is not None and same and self._same_files(before, egress.ca, *files):
             return known
         endpoint = self._endpoint(credential)
         key = TokenKey(fingerprint(credential.alias, credential.grant))
@@ -221,7 +223,7 @@ class App:
         same = (
             known is not None and known.route == route and known.token == token and before is not None and before.settings.egress == egress
         )
-        if known is not None and same and self._same_files(before, egress.ca, route.tls.ca, route.tls.cert, route.tls.key):
+        if known is not None and same and self._same_files(before, egress.ca, *_files(route.tls)):
             return known
         opened = Opening(self.resolver, egress, token.presented if token else ())
         return ActiveRoute(
@@ -258,8 +260,12 @@ def tls_files(settings: Settings) -> tuple[str, ...]:
     endpoints = [credential.endpoint for credential in settings.credentials.values() if credential.endpoint is not None]
     said: list[RouteTLS | TokenTLS] = [route.tls for route in settings.routes]
     said += [endpoint.token_request.tls for endpoint in endpoints]
-    named = [settings.egress.ca, *(file for tls in said for file in (tls.ca, tls.cert, tls.key))]
+    named = [settings.egress.ca, *(file for tls in said for file in _files(tls))]
     return tuple(dict.fromkeys(file for file in named if file is not None))
+
+
+def _files(tls: RouteTLS | TokenTLS) -> tuple[str | None, ...]:
+    return tls.ca, tls.cert, tls.key
 
 
 def _unguessable() -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.addresses import bypasses_proxy, forbidden_address
+from proxy.addresses import bypasses_proxy, forbidden_address, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,20 @@ def test_any_text_is_decided(host: str) -> None:
 def test_bypasses_proxy(host: str, no_proxy: list[str], expected: bool) -> None:  # noqa: FBT001  # a table's column
     """no_proxy names hosts, what is below them, addresses and networks."""
     assert bypasses_proxy(host, no_proxy) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("0.0.0.0", False),  # noqa: S104  # nothing is bound
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+    ],
+)
+def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:  # noqa: FBT001  # a column of the table
+    """Only what cannot be reached from elsewhere is loopback."""
+    assert is_loopback(host) is expected

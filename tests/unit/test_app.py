@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def configuration(**route: object) -> dict[str, object]:
+def configuration(**route: object) -> dict[str, Any]:
     return {
         "version": 1,
         "routes": [{"prefix": "/crm", "upstream": "https://api.test", "credential": "crm", "tls": {"ca": "ca.pem"}, **route}],
@@ -71,3 +71,65 @@ async def test_a_renewed_certificate_file_counts_as_a_change(build: Callable[...
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
     second = build(configuration(), before=first)
     assert second.routes["/crm"] is not first.routes["/crm"]
+
+
+def certified(folder: Path) -> dict[str, Any]:
+    """A credential that proves itself by a certificate of its own."""
+    client = trustme.CA().issue_cert("client@test")
+    client.cert_chain_pems[0].write_to_path(folder / "client.pem")
+    client.private_key_pem.write_to_path(folder / "client.key")
+    document = configuration()
+    del document["credentials"]["crm"]["client_secret"]
+    document["credentials"]["crm"] |= {
+        "client_auth": "self_signed_tls_client_auth",
+        "token_request": {"tls": {"cert": "client.pem", "key": "client.key"}},
+    }
+    return document
+
+
+async def test_a_route_shows_the_certificate_that_its_tokens_are_bound_to(build: Callable[..., App], tmp_path: Path) -> None:
+    """Where it has none of its own (RFC 8705 §3); a new certificate is a new connection, and a new way to the token endpoint."""
+    document = certified(tmp_path)
+    first = build(document)
+    cert, key = str(tmp_path / "client.pem"), str(tmp_path / "client.key")
+    tls = first.routes["/crm"].route.tls
+    assert (tls.cert, tls.key, tls.ca, {cert, key} <= set(first.files)) == (cert, key, str(tmp_path / "ca.pem"), True)
+    same = build(document, before=first)
+    assert (same.routes["/crm"] is first.routes["/crm"], same.aliases["crm"] is first.aliases["crm"]) == (True, True)
+    second = build(certified(tmp_path), before=same)
+    assert (second.routes["/crm"] is same.routes["/crm"], second.aliases["crm"] is same.aliases["crm"]) == (False, False)
+
+
+async def test_a_certificate_of_the_routes_own_stays(build: Callable[..., App], tmp_path: Path) -> None:
+    """What a route says about itself holds."""
+    document = certified(tmp_path)
+    for end in ("pem", "key"):
+        (tmp_path / f"own.{end}").write_bytes((tmp_path / f"client.{end}").read_bytes())
+    document["routes"][0]["tls"] = {"cert": "own.pem", "key": "own.key"}
+    tls = build(document).routes["/crm"].route.tls
+    assert (tls.cert, tls.key) == (str(tmp_path / "own.pem"), str(tmp_path / "own.key"))
+
+
+async def test_the_way_out_counts_as_a_change(build: Callable[..., App]) -> None:
+    """Connections through another proxy, or as another user of it, are others."""
+    proxy = {"proxy": "http://proxy.test:3128", "username": "u", "password": "one"}
+    first = build({**configuration(), "egress": proxy})
+    second = build({**configuration(), "egress": {**proxy, "password": "two"}}, before=first)
+    assert (second.routes["/crm"] is first.routes["/crm"], second.aliases["crm"] is first.aliases["crm"]) == (False, False)
+
+
+async def test_what_callers_present_is_read_and_goes_no_further(build: Callable[..., App]) -> None:
+    """The headers that an exchange names are the route's, in lower case."""
+    document = configuration()
+    document["credentials"]["crm"] |= {
+        "type": "oauth2_token_exchange",
+        "subject_token": {"header": "X-Subject"},
+        "actor_token": {"header": "Authorization"},
+        "token_placement": {"header": "X-Token"},
+    }
+    active = build(document).routes["/crm"]
+    assert active.token is not None
+    assert (active.token.presented, {b"x-subject", b"authorization"} <= active.own.headers.dropped) == (
+        ("authorization", "x-subject"),
+        True,
+    )

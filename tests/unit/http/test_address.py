@@ -53,6 +53,20 @@ def test_urls_are_equal_by_what_they_mean() -> None:
     assert UpstreamURL.parse("https://a") != "https://a"
 
 
+@pytest.mark.parametrize(
+    ("url", "there"),
+    [
+        ("https://b.test", "https://b.test/base"),
+        ("https://b.test/", "https://b.test/base"),
+        ("http://b.test:81", "http://b.test:81/base"),
+        ("https://b.test/own", "https://b.test/own"),
+    ],
+)
+def test_an_address_moves_with_its_path(url: str, there: str) -> None:
+    """Which stays where the new one says none."""
+    assert str(UpstreamURL.parse("https://a.test:8443/base").moved_to(url)) == there
+
+
 @given(st.one_of(st.text(), st.text().map("https://".__add__), st.from_regex(r"\Ahttps?://[a-z0-9.:\[\]@%?#/-]*\Z")))
 def test_a_parsed_url_parses_again(text: str) -> None:
     """Any text is refused as a ValueError, or is a URL whose text form means the same."""

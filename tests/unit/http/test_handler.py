@@ -414,3 +414,31 @@ async def test_one_access_line_per_call(walk: Walk) -> None:
     assert walk.upstream.requests[0].target == b"/x?secret=1&k=v"
     assert b"secret" not in b"".join(walk.lines)
     assert b"t1" not in b"".join(walk.lines)
+
+
+async def test_a_callers_own_token_is_read_and_goes_no_further(walk: Walk) -> None:
+    """It makes the key of the token that is sent; neither it nor its look-alikes go up."""
+    walk.presented = ("x-user-token",)
+    await walk.start(credential="crm")
+    async with await walk.client() as client:
+        for who in ("ada", "bob", "ada"):
+            await client.ask(request("/x", headers=f"X-User-Token: {who}\r\nx_user_token: eve\r\n"))
+    names = [(seen.head.get("X-User-Token"), seen.head.get("x_user_token")) for seen in walk.upstream.requests]
+    assert (names, [dict(key.presented) for key in walk.tokens.keys]) == ([("", "")] * 3, [{"x-user-token": "ada"}])
+
+
+@pytest.mark.parametrize("header", ["", "Authorization: Basic dTpw\r\n"])
+async def test_without_the_callers_own_token_nothing_is_asked(walk: Walk, header: str) -> None:
+    """401 with a challenge; neither endpoint nor API is called."""
+    walk.presented = ("authorization",)
+    await walk.start(credential="crm")
+    async with await walk.client() as client:
+        answer = await client.ask(request("/x", headers=header))
+    problem = json.loads(answer.body.data)
+    assert (answer.status, problem["code"], problem["origin"], answer.get("WWW-Authenticate")) == (
+        401,
+        "subject_token_missing",
+        "proxy",
+        "Bearer",
+    )
+    assert (walk.upstream.requests, walk.tokens.keys) == ([], [])

@@ -12,7 +12,9 @@ from proxy.errors import (
     MethodNotAllowedError,
     ProxyError,
     RequestMalformedError,
+    RouteBusyError,
     RouteNotFoundError,
+    SubjectTokenMissingError,
     TokenInvalidScopeError,
     TokenRateLimitedError,
     UpstreamTimeoutError,
@@ -81,6 +83,15 @@ def test_an_answer_says_what_becomes_of_the_connection(minor: int, close: bool, 
 def test_a_refused_method_is_told_what_is_allowed(error: ProxyError, allow: bytes | None) -> None:
     """A 405 has Allow (RFC 9110 §15.5.6), an empty one where nothing is; no other answer has."""
     assert problem(error)[1].get(b"Allow") == allow
+
+
+@pytest.mark.parametrize(
+    ("error", "challenge"),
+    [(SubjectTokenMissingError("it is missing"), b"Bearer"), (MethodNotAllowedError(), None), (RouteBusyError(), None)],
+)
+def test_a_401_of_our_own_says_what_it_wants(error: ProxyError, challenge: bytes | None) -> None:
+    """A challenge (RFC 9110 §15.5.2); no other answer has one."""
+    assert problem(error)[1].get(b"WWW-Authenticate") == challenge
 
 
 def test_an_answer_to_head_has_no_body() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.addresses import is_loopback
 from proxy.settings.listen import ListenAddress
 
 GOOD = {
@@ -47,23 +46,6 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match=r"host:port|brackets|from the root"):
         ListenAddress.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.1.2.3", True),
-        ("::1", True),
-        ("0.0.0.0", False),  # noqa: S104  # nothing is bound
-        ("::", False),
-        ("10.0.0.1", False),
-        ("localhost.example", False),
-    ],
-)
-def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:  # noqa: FBT001  # a column of the table
-    """Only what cannot be reached from elsewhere is loopback."""
-    assert is_loopback(host) is expected
 
 
 @pytest.mark.parametrize(
