@@ -183,6 +183,7 @@ class App:
             wall=time.time,
             chance=random.random,
             secret_version=endpoint.secret_version,
+            rules=credential.grant.lifetime if credential.endpoint else None,
         )
         return Alias(credential, egress, key, endpoint, source)
 

@@ -21,6 +21,7 @@ from proxy.logs.render import Access, Stamp, access_console, access_json, event_
 if TYPE_CHECKING:
     from proxy.errors import ProxyError, TokenError
     from proxy.oauth.events import DiscardReason
+    from proxy.oauth.lifetime import Short
     from proxy.oauth.token import TokenState
 
 __all__ = ["Access", "EventLog", "LibraryLog", "Logs", "configure"]
@@ -118,6 +119,7 @@ class EventLog:
 
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
+        self._short: set[tuple[str, str]] = set()  # alias and key that were told
         self._cooling: dict[str, str | None] = {}  # alias -> cause that was told; until the alias has a token again
 
     def token_fetched(self, alias: str, *, seconds: float, error: TokenError | None, lifetime: float | None) -> None:
@@ -133,6 +135,12 @@ class EventLog:
 
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
         self._logs.event("info", "token_discarded", alias=alias, reason=reason, age=round(age, 3))
+
+    def token_short_lived(self, alias: str, short: Short) -> None:
+        """Once for an alias and a key: every token of such a server is short."""
+        if (alias, short.key) not in self._short:
+            self._short.add((alias, short.key))
+            self._logs.event("warning", "token_short_lived", alias=alias, key=f"credentials.{alias}.{short.key}", detail=short.facts)
 
     def next_secret_used(self, alias: str) -> None:
         self._logs.event("warning", "next_secret_used", alias=alias, key=f"credentials.{alias}.client_secret.current")

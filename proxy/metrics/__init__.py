@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from proxy.errors import TokenError
     from proxy.oauth.events import DiscardReason
+    from proxy.oauth.lifetime import Short
     from proxy.oauth.token import TokenState
 
 __all__ = ["ConnectionCount", "Metrics", "RouteMetrics", "TokenSnapshot"]
@@ -137,6 +138,9 @@ class Metrics:
 
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:  # noqa: ARG002  # the logs use it
         self.token_discards.labels(alias, reason).inc()
+
+    def token_short_lived(self, alias: str, short: Short) -> None:
+        """Nothing to count: the log tells it once."""
 
     def next_secret_used(self, alias: str) -> None:
         """Nothing to count: it happens once in a rotation, and the log tells it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from proxy.errors import TokenError
+    from proxy.oauth.lifetime import Short
     from proxy.oauth.token import TokenState
 
 DiscardReason = Literal["refused"]  # by an API, with a 401
@@ -25,6 +26,9 @@ class Events(Protocol):
 
     def token_discarded(self, alias: str, reason: DiscardReason, *, age: float) -> None:
         """A token was dropped `age` seconds after it was obtained."""
+
+    def token_short_lived(self, alias: str, short: Short) -> None:
+        """A new token lives shorter than the alias's `lifetime` asks for."""
 
     def next_secret_used(self, alias: str) -> None:
         """A rotation's next secret was taken where the current one was refused."""
@@ -54,6 +58,10 @@ class Fanout:
     def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         for member in self._members:
             member.token_state(alias, state, cause=cause, until=until)
+
+    def token_short_lived(self, alias: str, short: Short) -> None:
+        for member in self._members:
+            member.token_short_lived(alias, short)
 
     def next_secret_used(self, alias: str) -> None:
         for member in self._members:

@@ -38,6 +38,28 @@ class Times(NamedTuple):
     expires_at: float
 
 
+class Short(NamedTuple):
+    """A lifetime that leaves less than the rules ask for: the option that it is under, and what that means."""
+
+    key: str
+    facts: str
+
+
+def short_lived(lifetime: float, rules: Lifetime) -> Short | None:
+    """Whether a token of `lifetime` seconds is one that users should know about; None: it is not."""
+    if lifetime <= 0:
+        return Short(
+            "lifetime.fixed", f"the token is over when it comes: it lives {lifetime:g} s, serves those who wait for it and is not kept"
+        )
+    if lifetime <= rules.min_refresh_interval:
+        told = f"the token lives {lifetime:g} s, no longer than min_refresh_interval ({rules.min_refresh_interval:g} s)"
+        return Short("lifetime.min_refresh_interval", f"{told}: it is not renewed ahead of its end")
+    if lifetime < rules.refresh_before:
+        told = f"the token lives {lifetime:g} s, less than refresh_before ({rules.refresh_before:g} s)"
+        return Short("lifetime.refresh_before", f"{told}: it is renewed {rules.refresh_before_ratio * lifetime:.3g} s before its end")
+    return None
+
+
 def times(began: float, lifetime: float, rules: Lifetime, jitter: float) -> Times:
     """The times of a token that lives `lifetime` seconds from `began`; `jitter` is in [0, 1).
 

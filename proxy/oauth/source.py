@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import DrainingError, TokenError, TokenResponseInvalidError
+from proxy.oauth.lifetime import short_lived
 from proxy.oauth.progress import Known
 from proxy.oauth.recovery import pause
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from proxy.oauth.events import DiscardReason, Events
+    from proxy.oauth.lifetime import Lifetime
     from proxy.oauth.progress import Progress
     from proxy.oauth.store import TokenStore
     from proxy.oauth.token import Token, TokenKey, TokenState
@@ -68,6 +70,7 @@ class CachedTokenSource:
         clock: monotonic seconds, the same that the tokens' times are made of.
         wall: epoch seconds, for what is shown.
         chance: a number in [0, 1), for the backoff.
+        rules: what the token's lifetime is measured by; None: by nothing.
         secret_version: changes when the secret does; a changed secret ends a cool-down.
     """
 
@@ -83,6 +86,7 @@ class CachedTokenSource:
         wall: Callable[[], float],
         chance: Callable[[], float],
         secret_version: Callable[[], object] = lambda: None,
+        rules: Lifetime | None = None,
     ) -> None:
         self.alias = alias
         self.key = key
@@ -93,6 +97,7 @@ class CachedTokenSource:
         self._wall = wall
         self._chance = chance
         self._secret_version = secret_version
+        self._rules = rules
         self._known = Known(self._matters)
         self._closed = False
 
@@ -240,6 +245,8 @@ class CachedTokenSource:
             raise error from exc
         self._landed(key, progress, token)
         self._events.token_fetched(self.alias, seconds=self._clock() - began, error=None, lifetime=token.lifetime)
+        if self._rules is not None and (short := short_lived(token.lifetime, self._rules)) is not None:
+            self._events.token_short_lived(self.alias, short)
         return token
 
     def _as_token_error(self, exc: Exception) -> TokenError:

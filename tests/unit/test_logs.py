@@ -15,6 +15,7 @@ from proxy.errors import RouteNotFoundError, TokenInvalidClientError, TokenServe
 from proxy.logs import Access, EventLog, Format, Level, LibraryLog, Logs, configure
 from proxy.metrics import Metrics
 from proxy.oauth.events import Fanout
+from proxy.oauth.lifetime import Short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,15 +221,32 @@ def test_other_states() -> None:
     assert told(lines) == [("debug", "token_state"), ("warning", "token_needs_authorization")]
 
 
+def test_a_short_life_is_told_once() -> None:
+    """Every token of such a server is short; one line says so."""
+    lines = Lines()
+    events = EventLog(lines.logs)
+    for alias in ("crm", "crm", "erp"):
+        events.token_short_lived(alias, Short("lifetime.refresh_before", "the token lives 30 s"))
+    assert told(lines) == [("warning", "token_short_lived")] * 2
+
+
 def test_fanout_reaches_metrics_and_logs() -> None:
     """One report of the token engine is counted and written."""
     lines, metrics = Lines(), Metrics()
     fanout = Fanout(metrics, EventLog(lines.logs))
     fanout.token_fetched("crm", seconds=0.1, error=None, lifetime=60.0)
     fanout.token_waited("crm")
+    fanout.token_short_lived("crm", Short("lifetime.fixed", "it is over"))
+    fanout.next_secret_used("crm")
     fanout.token_discarded("crm", "refused", age=1.0)
     fanout.token_state("crm", "needs_authorization", cause=None, until=None)
-    assert told(lines) == [("info", "token_fetched"), ("info", "token_discarded"), ("warning", "token_needs_authorization")]
+    assert told(lines) == [
+        ("info", "token_fetched"),
+        ("warning", "token_short_lived"),
+        ("warning", "next_secret_used"),
+        ("info", "token_discarded"),
+        ("warning", "token_needs_authorization"),
+    ]
     assert b'bearerd_token_waiters_total{alias="crm"} 1.0' in metrics.expose()[0]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.oauth.lifetime import LONGEST, Lifetime, times
+from proxy.oauth.lifetime import LONGEST, Lifetime, short_lived, times
 from proxy.units import Seconds
 
 SECONDS = st.floats(min_value=0, max_value=10_000, allow_nan=False).map(Seconds)
@@ -63,3 +63,21 @@ def test_due_comes_first(lifetime: float, jitter: float, before: Seconds) -> Non
     """From two seconds on there is time to refresh ahead: due_at < usable_until < expires_at."""
     due, usable, expires = times(1000, lifetime, Lifetime(refresh_before=before), jitter)
     assert due < usable < expires
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "key", "told"),
+    [
+        (-5, "lifetime.fixed", "it lives -5 s"),
+        (0, "lifetime.fixed", "is not kept"),
+        (1, "lifetime.min_refresh_interval", "lives 1 s, no longer than min_refresh_interval (1 s)"),
+        (30, "lifetime.refresh_before", "lives 30 s, less than refresh_before (60 s): it is renewed 6 s before its end"),
+        (60, None, ""),
+        (3600, None, ""),
+    ],
+)
+def test_a_short_life_is_told(lifetime: float, key: str | None, told: str) -> None:
+    """The option that it is under, and what that means."""
+    short = short_lived(lifetime, Lifetime())
+    assert (short and short.key) == key
+    assert told in (short.facts if short else "")

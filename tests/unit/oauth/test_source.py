@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from proxy.oauth.events import DiscardReason
+    from proxy.oauth.lifetime import Short
     from proxy.oauth.token import TokenState
 
 KEY = TokenKey("fingerprint")
@@ -75,6 +76,7 @@ class Recorder:
     def __init__(self) -> None:
         self.fetched: list[tuple[str, float, str, float | None]] = []
         self.waits: list[str] = []
+        self.short: list[tuple[str, str]] = []
         self.discards: list[tuple[str, DiscardReason, float]] = []
         self.states: list[tuple[str, TokenState, str | None, float | None]] = []
 
@@ -89,6 +91,9 @@ class Recorder:
 
     def token_state(self, alias: str, state: TokenState, *, cause: TokenError | None, until: float | None) -> None:
         self.states.append((alias, state, cause.code if cause else None, until))
+
+    def token_short_lived(self, alias: str, short: Short) -> None:
+        self.short.append((alias, short.key))
 
     def next_secret_used(self, alias: str) -> None:
         """Told by the endpoint, not here."""
@@ -114,6 +119,7 @@ class House:
             wall=self.clock.wall,
             chance=lambda: self.chance,
             secret_version=self.secret_version,
+            rules=Lifetime(),
         )
 
     def secret_version(self) -> str:
@@ -594,3 +600,14 @@ async def test_a_subjects_state_is_not_the_aliass(house: House) -> None:
     with pytest.raises(TokenInvalidClientError):
         await house.source.token(TokenKey("fingerprint", "ada"))
     assert (house.events.states, [code for _, _, code, _ in house.events.fetched]) == ([], ["token_invalid_client"])
+
+
+@pytest.mark.parametrize(("lifetime", "told"), [(3600.0, []), (30.0, [("crm", "lifetime.refresh_before")])])
+async def test_a_short_life_is_told(lifetime: float, told: list[tuple[str, str]]) -> None:
+    """A token that lives shorter than the alias's rules ask for is reported with the option that it is under."""
+    house = House()
+    house.endpoint.lifetime = lifetime
+    house.endpoint.gate.set()
+    await house.source.token(KEY)
+    assert house.events.short == told
+    await house.source.aclose()
