@@ -34,6 +34,7 @@ METADATA = Metadata("https://host", "https://host/t", auth_methods=("client_secr
         ({"client_auth": "tls_client_auth"}, "", "token_request.tls.cert"),
         ({"client_auth": "self_signed_tls_client_auth"}, "", "token_request.tls.cert"),
         ({"client_auth": "none"}, "", "client_auth"),
+        ({"client_auth": "client_secret_post"}, "No client with requested id: x", "client_id"),
         ({"client_auth": "client_secret_basic"}, "must contain client_assertion or client_secret", "client_auth"),
         ({"client_auth": "private_key_jwt", "private_key": KEY}, "unsupported authentication method", "client_auth"),
     ],
@@ -47,6 +48,14 @@ def test_metadata_rules_a_method_out() -> None:
     """A method that the server does not list is what is wrong."""
     assert client_key(names_of(crm(), metadata=METADATA), "") == "client_auth"
     assert client_key(names_of(crm(client_auth="client_secret_post"), metadata=METADATA), "") == "client_secret"
+
+
+def test_what_was_sent_where_no_client_proves_itself() -> None:
+    """An assertion or a password is what can be wrong, for want of anything else."""
+    password = Password(username="u", password=KEY, token_url=crm().token_url, client_id="id", client_auth="none")
+
+    assert client_key(names_of(password), "") == "password"
+    assert client_key(names_of(crm(client_auth="none")).knowing(assertion="a"), "Invalid signature") == "private_key"
 
 
 COMMON: dict[str, Any] = {"token_url": crm().token_url, "client_id": "id", "client_secret": SECRET}

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy import errors
+from proxy.oauth.answer import Path
 from proxy.oauth.exchange import Scope, TokenResponse
+from proxy.oauth.options import TokenPlacement, TokenResponseOptions
 from proxy.oauth.response import parse_token
 from tests.fakes.credentials import SECRET, crm, names_of
 
@@ -70,6 +72,16 @@ def test_unusable_access_token(value: object) -> None:
     with pytest.raises(errors.TokenResponseInvalidError, match="access_token") as caught:
         parsed({**GOOD, "access_token": value})
     assert "abc" not in caught.value.detail
+
+
+@pytest.mark.parametrize(("lines", "value"), [(("A=1; Path=/", "B=.n1"), "A=1; B=.n1"), (("A=1",), "A=1")])
+def test_cookies_are_a_token(lines: tuple[str, ...], value: str) -> None:
+    """The pairs of all cookies, with the space that a Cookie header has between them (RFC 6265 section 4.2.1)."""
+    options = TokenResponseOptions(access_token=Path.parse("cookies"))
+    answer = TokenResponse(200, JSON, json.dumps({"SessionId": "1"}).encode(), cookies=lines)
+    token = parse_token(answer, names_of(crm(token_response=options, token_placement=TokenPlacement(header="Cookie"))))
+
+    assert token.headers == ((b"Cookie", value.encode()),)
 
 
 @pytest.mark.parametrize("value", ["00D!AQ.x", "a|b", "~!@#$%^&*()_+{}:<>?", "-._~+/=="])
