@@ -13,15 +13,17 @@ import msgspec
 import pytest
 
 from proxy import server as module
+from proxy.egress import Egress
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import Route
 from proxy.logs import Logs
-from proxy.oauth.credential import Credential, CredentialOptions
+from proxy.oauth.credential import Credential
 from proxy.oauth.grants import ClientCredentials
+from proxy.oauth.template import Template
 from proxy.secrets.sources import Text
 from proxy.server import Server
 from proxy.settings import SettingsError
-from proxy.settings.model import Admin, Egress, Listener, Log, Settings, TokenStoreOptions
+from proxy.settings.model import Admin, Listener, Log, Settings, TokenStoreOptions
 from proxy.settings.problems import Problem
 from proxy.sockets import BindError
 from proxy.units import Seconds
@@ -214,8 +216,7 @@ async def test_two_reloads_lose_no_call_that_waits_for_its_token(process: Proces
 def crm(token_url: str, client_id: str) -> Credential:
     return Credential(
         alias="crm",
-        grant=ClientCredentials(token_url=token_url, client_id=client_id),
-        options=CredentialOptions(client_secret=Text("s3cret")),
+        grant=ClientCredentials(token_url=Template.parse(token_url), client_id=client_id, client_secret=Text("s3cret")),
     )
 
 

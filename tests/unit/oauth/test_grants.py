@@ -1,124 +1,428 @@
-"""proxy/oauth/grants.py: what is said to a token endpoint, and which tokens are the same."""
+"""proxy/oauth/grants.py: what each grant says to a token endpoint, and what comes of the answers."""
 
 from __future__ import annotations
 
+import base64
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
 
-from proxy.oauth.grants import GRANTS, ClientCredentials, Resource, Scope, TokenRequest, TokenResponse, fingerprint
+from proxy import errors
+from proxy.oauth.answer import Path
+from proxy.oauth.exchange import Resource, Scope, TokenRequest, TokenResponse
+from proxy.oauth.grants import (
+    ACCESS_TOKEN,
+    GRANTS,
+    JWT_BEARER,
+    SAML2_BEARER,
+    TOKEN_EXCHANGE,
+    ClientCredentials,
+    ExchangedToken,
+    JWTBearer,
+    LoginToken,
+    Password,
+    RefreshToken,
+    SAMLBearer,
+    SecureParameter,
+    TokenExchange,
+    UserCredentials,
+    exchange,
+)
+from proxy.oauth.lifetime import Lifetime
+from proxy.oauth.options import (
+    Assertion,
+    Param,
+    Refresh,
+    RequestOptions,
+    Step,
+    TokenPlacement,
+    TokenRequestOptions,
+    TokenResponseOptions,
+)
+from proxy.oauth.template import Template
+from proxy.oauth.token import Token, TokenKey
+from proxy.oauth.tree import Tree
+from proxy.secrets.sources import Text
+from proxy.units import Seconds
+from tests.fakes.credentials import URL, crm, facts_of
 
 if TYPE_CHECKING:
-    from proxy.oauth.exchange import Facts
+    from collections.abc import Callable, Mapping
 
-PLAIN = ClientCredentials(token_url="https://login.test/token", client_id="id")
-FULL = ClientCredentials(
-    token_url="https://login.test/token",
-    client_id="id",
-    scope=Scope(("api", "read")),
-    audience="https://api.test",
-    resource=Resource(("urn:a", "urn:b")),
-)
+GOOD: Mapping[str, object] = {"access_token": "abc", "token_type": "Bearer", "expires_in": 60}
+WHERE: Mapping[str, Any] = {"token_url": Template.parse(URL), "client_id": "id", "client_auth": "none"}
+ASKED: Mapping[str, Any] = {"scope": Scope(("api", "read")), "audience": "https://api.test", "resource": Resource(("urn:a", "urn:b"))}
+SAID = [("scope", "api read"), ("audience", "https://api.test"), ("resource", "urn:a"), ("resource", "urn:b")]
+ADA: Mapping[str, Any] = {**WHERE, "username": "ada", "password": Text("pw")}
+PRESENTED = TokenKey("f", "ada", {"authorization": "Bearer callers", "x-user-token": "bare"})
 
 
-def said(grant: ClientCredentials, facts: Facts) -> TokenRequest:
-    return next(grant.exchange(facts))
+@dataclass(frozen=True)
+class Run:
+    """The requests of an exchange, and its end."""
+
+    requests: list[TokenRequest]
+    token: Token | None
+    error: errors.TokenError | None
+
+    @property
+    def forms(self) -> list[dict[str, str]]:
+        return [dict(parse_qsl(request.body.decode())) for request in self.requests]
+
+
+def answer(body: object, status: int = 200, *, headers: Mapping[str, str] | None = None) -> TokenResponse:
+    said = {"content-type": "application/json", **(headers or {})}
+    return TokenResponse(status, said, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+REFUSED = answer({"error": "invalid_grant"}, 400)
+DOWN = answer({}, 503)
+
+
+def run(grant: Any, *answers: TokenResponse, **known: Any) -> Run:
+    """An exchange that is given these answers, one after the other."""
+    steps, requests, coming = exchange(grant, facts_of(grant, **known)), [], iter(answers)
+    try:
+        requests.append(next(steps))
+        while True:
+            requests.append(steps.send(next(coming)))
+    except StopIteration as done:
+        return Run(requests, done.value, None)
+    except errors.TokenError as error:
+        return Run(requests, None, error)
+
+
+def said(grant: Any, **known: Any) -> list[tuple[str, str]]:
+    """The parameters of the first request's form."""
+    return parse_qsl(next(exchange(grant, facts_of(grant, **known))).body.decode())
 
 
 def test_registry() -> None:
-    """The grant stands under the name that YAML uses."""
-    assert GRANTS["oauth2_client_credentials"] is ClientCredentials
-
-
-def test_unknown_option_is_refused() -> None:
-    """A field that the grant does not have is an error, not ignored."""
-    with pytest.raises(msgspec.ValidationError, match="scopes"):
-        msgspec.convert({"token_url": "https://t", "client_id": "id", "scopes": "api"}, ClientCredentials, dec_hook=lambda _, value: value)
-
-
-def test_form_body(facts: Facts) -> None:
-    """The default: a form, Basic, and a JSON answer asked for."""
-    request = said(FULL, facts)
-    assert (request.method, request.url) == ("POST", "https://login.test/token")
-    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
-    assert request.headers["Accept"] == "application/json"
-    assert request.headers["Authorization"].startswith("Basic ")
-    assert parse_qsl(request.body.decode()) == [
-        ("grant_type", "client_credentials"),
-        ("scope", "api read"),
-        ("audience", "https://api.test"),
-        ("resource", "urn:a"),
-        ("resource", "urn:b"),
-    ]
-
-
-def test_nothing_unasked_is_sent(facts: Facts) -> None:
-    """Scope, audience and resource are sent only if they are given; the body is never empty."""
-    assert said(PLAIN, facts).body == b"grant_type=client_credentials"
-
-
-def test_post(facts: Facts) -> None:
-    """client_secret_post puts id and secret into the body, form-encoded, and no header beside it."""
-    request = said(PLAIN, replace(facts, client_auth="client_secret_post"))
-    assert "Authorization" not in request.headers
-    assert request.body == b"grant_type=client_credentials&client_id=id&client_secret=s3cr3t%2F%2B+value"
-
-
-@pytest.mark.parametrize(
-    ("resource", "sent"),
-    [(Resource(("urn:a",)), "urn:a"), (Resource(("urn:a", "urn:b")), ["urn:a", "urn:b"])],
-)
-def test_json_body(facts: Facts, resource: Resource, sent: object) -> None:
-    """content_type json sends the same parameters as a JSON object."""
-    request = said(msgspec.structs.replace(FULL, resource=resource), replace(facts, content_type="json", client_auth="client_secret_post"))
-    assert request.headers["Content-Type"] == "application/json"
-    assert json.loads(request.body) == {
-        "grant_type": "client_credentials",
-        "scope": "api read",
-        "audience": "https://api.test",
-        "resource": sent,
-        "client_id": "id",
-        "client_secret": "s3cr3t/+ value",
+    """Each grant stands under the name that YAML uses."""
+    assert {name: grant.__name__ for name, grant in GRANTS.items()} == {
+        "oauth2_client_credentials": "ClientCredentials",
+        "oauth2_password": "Password",
+        "oauth2_refresh_token": "RefreshToken",
+        "oauth2_jwt_bearer": "JWTBearer",
+        "oauth2_saml_bearer": "SAMLBearer",
+        "oauth2_token_exchange": "TokenExchange",
+        "login_token": "LoginToken",
+        "user_credentials": "UserCredentials",
+        "secure_parameter": "SecureParameter",
     }
 
 
-def test_exchange_returns_the_token(facts: Facts) -> None:
-    """One answer ends the exchange with its token."""
-    steps = FULL.exchange(facts)
-    next(steps)
-    with pytest.raises(StopIteration) as done:
-        steps.send(TokenResponse(200, {}, b'{"access_token": "abc", "token_type": "Bearer", "expires_in": 60, "scope": "read api"}'))
-    assert done.value.value.authorization == b"Bearer abc"
+@pytest.mark.parametrize("grant", GRANTS.values(), ids=GRANTS)
+def test_unknown_option_is_refused(grant: type[Any]) -> None:
+    """A field that a grant does not have is an error, not ignored; a value never changes."""
+    assert grant.__struct_config__.forbid_unknown_fields
+    assert grant.__struct_config__.frozen
+
+
+REQUESTS: Mapping[str, tuple[Any, list[tuple[str, str]]]] = {
+    "client credentials (RFC 6749 §4.4.2)": (ClientCredentials(**WHERE, **ASKED), [("grant_type", "client_credentials")]),
+    "password (§4.3.2)": (Password(**ADA, **ASKED), [("grant_type", "password"), ("username", "ada"), ("password", "pw")]),
+    "refresh token (§6)": (
+        RefreshToken(**WHERE, **ASKED, refresh_token=Text("r0")),
+        [("grant_type", "refresh_token"), ("refresh_token", "r0")],
+    ),
+    "JWT bearer, another alias's token (RFC 7523 §2.1)": (
+        JWTBearer(**WHERE, **ASKED, assertion=Assertion(from_="login")),
+        [("grant_type", JWT_BEARER), ("assertion", "t1")],
+    ),
+    "JWT bearer, the caller's": (
+        JWTBearer(**WHERE, **ASKED, assertion=Assertion(header="Authorization")),
+        [("grant_type", JWT_BEARER), ("assertion", "callers")],
+    ),
+    "token exchange (RFC 8693 §2.1)": (
+        TokenExchange(**WHERE, **ASKED, subject_token=ExchangedToken(from_="login")),
+        [("grant_type", TOKEN_EXCHANGE), ("subject_token", "t1"), ("subject_token_type", ACCESS_TOKEN)],
+    ),
+    "token exchange with an actor": (
+        TokenExchange(
+            **WHERE,
+            **ASKED,
+            subject_token=ExchangedToken(header="X-User-Token", type="urn:ietf:params:oauth:token-type:jwt"),
+            actor_token=ExchangedToken(from_="machine"),
+            requested_token_type="urn:ietf:params:oauth:token-type:saml2",
+        ),
+        [
+            ("grant_type", TOKEN_EXCHANGE),
+            ("subject_token", "bare"),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:jwt"),
+            ("actor_token", "t2"),
+            ("actor_token_type", ACCESS_TOKEN),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:saml2"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("grant", "own"), REQUESTS.values(), ids=REQUESTS)
+def test_request(grant: Any, own: list[tuple[str, str]]) -> None:
+    """A grant says its own parameters, what the token is for, and the client's name: nothing else, and none of it twice."""
+    sent = said(grant, tokens={"login": "t1", "machine": "t2"}, key=PRESENTED)
+    assert sorted(sent) == sorted([*own, *SAID, ("client_id", "id")])
+
+
+@pytest.mark.parametrize(("grant", "own"), REQUESTS.values(), ids=REQUESTS)
+def test_nothing_unasked_is_sent(grant: Any, own: list[tuple[str, str]]) -> None:
+    """Scope, audience and resource are sent only if they are given."""
+    plain = msgspec.structs.replace(grant, scope=Scope(), audience=None, resource=Resource())
+    assert sorted(said(plain, tokens={"login": "t1", "machine": "t2"}, key=PRESENTED)) == sorted([*own, ("client_id", "id")])
+
+
+@pytest.mark.parametrize(("grant", "own"), REQUESTS.values(), ids=REQUESTS)
+def test_another_grant_type(grant: Any, own: list[tuple[str, str]]) -> None:
+    """`grant_type` takes the place of the value sent, for every grant."""
+    other = msgspec.structs.replace(grant, grant_type="http://vendor.test/realm")
+    sent = said(other, tokens={"login": "t1", "machine": "t2"}, key=PRESENTED)
+    assert [value for name, value in sent if name == "grant_type"] == ["http://vendor.test/realm"]
+    assert len(sent) == len([*own, *SAID, ("client_id", "id")])
+
+
+def test_signed_jwt(pems: dict[str, str]) -> None:
+    """JWT bearer without another's token signs its own: client_id and token_url are what it says where nothing else is said."""
+    grant = JWTBearer(**WHERE, private_key=Text(pems["P-256"]), assertion=Assertion(subject=Template.parse("ada@${client_id}")))
+    sent = dict(said(grant))
+    header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in sent["assertion"].split(".")[:2])
+    assert (sent["grant_type"], header["alg"]) == (JWT_BEARER, "ES256")
+    assert (claims["iss"], claims["sub"], claims["aud"]) == ("id", "ada@id", URL)
+
+
+def test_signed_saml(pems: dict[str, str], certificate: str) -> None:
+    """SAML bearer sends a signed assertion in base64url (RFC 7522 §2.1)."""
+    grant = SAMLBearer(**WHERE, private_key=Text(pems["RSA"]), certificate=Text(certificate))
+    sent = dict(said(grant))
+    assert sent["grant_type"] == SAML2_BEARER
+    assert b"<saml" in base64.urlsafe_b64decode(sent["assertion"] + "==")
+
+
+@pytest.mark.parametrize(("grant", "own"), REQUESTS.values(), ids=REQUESTS)
+def test_one_answer_is_the_end(grant: Any, own: list[tuple[str, str]]) -> None:
+    """The answer ends the exchange with its token, and a refusal with its cause."""
+    known = {"tokens": {"login": "t1", "machine": "t2"}, "key": PRESENTED}
+    done = run(grant, answer(GOOD), **known)
+    assert done.token is not None
+    assert (len(done.requests), done.token.headers) == (1, ((b"Authorization", b"Bearer abc"),))
+    assert isinstance(run(grant, REFUSED, **known).error, errors.TokenInvalidGrantError), own
+
+
+REFRESHABLE: Mapping[str, Callable[..., Any]] = {
+    "password": lambda **options: Password(**{**ADA, **options}),
+    "refresh token": lambda **options: RefreshToken(**{**WHERE, "refresh_token": Text("r0"), **options}),
+    "JWT bearer": lambda **options: JWTBearer(**{**WHERE, "assertion": Assertion(from_="login"), **options}),
+    "token exchange": lambda **options: TokenExchange(**{**WHERE, "subject_token": ExchangedToken(from_="login"), **options}),
+    "login": lambda **options: LoginToken(**{**ADA, "refresh": Refresh(), **options}),
+}
+TOKENS: Mapping[str, Any] = {"tokens": {"login": "t1"}}
+
+
+@pytest.mark.parametrize("make", REFRESHABLE.values(), ids=REFRESHABLE)
+def test_refresh_token_comes_first(make: Callable[..., Any]) -> None:
+    """Where an earlier exchange left a refresh token, that is what is sent, and nothing of the grant."""
+    done = run(make(), answer(GOOD), refresh_token="r1", **TOKENS)
+    assert done.forms == [{"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "id"}]
+
+
+@pytest.mark.parametrize("make", REFRESHABLE.values(), ids=REFRESHABLE)
+@pytest.mark.parametrize(("brought", "kept"), [({}, "r1"), ({"refresh_token": "r2"}, "r2"), ({"refresh_token": ""}, "r1")])
+def test_rotation(make: Callable[..., Any], brought: dict[str, str], kept: str) -> None:
+    """A rotated refresh token takes the old one's place; one that was not rotated stays (RFC 6749 §6)."""
+    done = run(make(), answer({**GOOD, **brought}), refresh_token="r1", **TOKENS)
+    assert done.token is not None
+    assert done.token.refresh_token == kept
+
+
+@pytest.mark.parametrize("make", REFRESHABLE.values(), ids=REFRESHABLE)
+def test_fallback_to_the_grant(make: Callable[..., Any]) -> None:
+    """A refused refresh token is followed by the grant in full, and is not kept."""
+    done = run(make(), REFUSED, answer(GOOD), refresh_token="r1", **TOKENS)
+    assert done.token is not None
+    assert len(done.requests) == 2
+    assert "r1" not in done.requests[1].body.decode()
+    assert done.token.refresh_token != "r1"
+
+
+@pytest.mark.parametrize("answered", [DOWN, answer({}, 429), answer({"error": "invalid_client"}, 401)])
+def test_no_fallback(answered: TokenResponse) -> None:
+    """A server that is down, or that refuses the client, is not asked a second time."""
+    done = run(REFRESHABLE["password"](), answered, refresh_token="r1")
+    assert (len(done.requests), done.token) == (1, None)
+
+
+def test_a_refresh_keeps_its_own_grant_type() -> None:
+    """`grant_type` is said of the grant, not of its refresh; the resource is named again, the scope stays what was granted."""
+    grant = Password(**ADA, **ASKED, grant_type="http://vendor.test/realm")
+    sent = said(grant, refresh_token="r1")
+    own = [("grant_type", "refresh_token"), ("refresh_token", "r1"), ("client_id", "id")]
+    assert sorted(sent) == sorted([*own, *SAID[1:]])
+
+
+def test_client_credentials_are_not_refreshed() -> None:
+    """A refresh token has no use where the client asks for itself (RFC 6749 §4.4.3)."""
+    done = run(crm(), answer({**GOOD, "refresh_token": "r1"}), refresh_token="r0")
+    assert done.forms == [{"grant_type": "client_credentials"}]
+
+
+def test_a_login_is_not_refreshed_unless_said() -> None:
+    """A vendor's own login goes again where the credential does not say how it is refreshed."""
+    done = run(LoginToken(**ADA), answer(GOOD), refresh_token="r1")
+    assert "refresh_token" not in done.forms[0]
+
+
+def test_where_a_refresh_differs() -> None:
+    """`refresh` has its own address and its own form; the body of the first request is not repeated."""
+    grant = Password(
+        **ADA,
+        token_request=TokenRequestOptions(content_type="json", body=Tree.parse({"password": "${password}"})),
+        refresh=Refresh(
+            token_url=Template.parse("https://login.test/refresh/${username}"),
+            token_request=RequestOptions(content_type="json", body=Tree.parse({"renew": "${refresh_token}"})),
+        ),
+    )
+    (request,) = run(grant, answer(GOOD), refresh_token="r1").requests
+    assert (request.url, json.loads(request.body)) == ("https://login.test/refresh/ada", {"renew": "r1"})
+    (plain,) = run(msgspec.structs.replace(grant, refresh=None), answer(GOOD), refresh_token="r1").requests
+    assert json.loads(plain.body) == {"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "id"}
+
+
+def login(**options: Any) -> LoginToken:
+    """A session in two steps, each with what the one before answered."""
+    return LoginToken(
+        **{
+            "token_url": Template.parse("https://${step2.host}/token"),
+            "username": "ada",
+            "password": Text("pw"),
+            "steps": (
+                Step(
+                    token_url=Template.parse("https://login.test/session"),
+                    token_request=RequestOptions(content_type="json", body=Tree.parse({"user": "${username}", "pass": "${password}"})),
+                    values={"sid": Path.parse("data.sid")},
+                ),
+                Step(token_url=Template.parse("https://login.test/host?sid=${step1.sid}"), token_request=RequestOptions(method="GET")),
+            ),
+            "token_request": TokenRequestOptions(params=(Param(key="X-Session", value=Tree.parse("${step1.data.sid}"), in_="header"),)),
+            "token_response": TokenResponseOptions(access_token=Path.parse("header:X-Token")),
+            "token_placement": TokenPlacement(header="X-Auth"),
+            **options,
+        }
+    )
+
+
+def test_login_in_steps() -> None:
+    """Each call may hold what earlier answers held, by a step's names or by paths; the token may stand in a header."""
+    done = run(login(), answer({"data": {"sid": "s1"}}), answer({"host": "eu.test"}), answer(b"", headers={"x-token": "abc"}))
+    first, second, third = done.requests
+    assert (first.url, json.loads(first.body)) == ("https://login.test/session", {"user": "ada", "pass": "pw"})
+    assert (second.method, second.url, second.body) == ("GET", "https://login.test/host?sid=s1", b"")
+    assert (third.url, third.headers["X-Session"]) == ("https://eu.test/token", "s1")
+    assert done.token is not None
+    assert done.token.headers == ((b"X-Auth", b"abc"),)
+    assert all("Authorization" not in request.headers for request in done.requests)
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("answered", "kind"),
     [
-        {"token_url": "https://login.test/other"},
-        {"client_id": "other"},
-        {"scope": Scope(("api",))},
-        {"scope": Scope()},
-        {"audience": None},
-        {"audience": ""},
-        {"resource": Resource(("urn:a",))},
-        {"resource": Resource()},
+        (answer({"error": "invalid_grant"}, 400), errors.TokenInvalidGrantError),
+        (answer({"error": "wrong password"}), errors.TokenRefusedError),
+        (answer({"ok": False}), errors.TokenRefusedError),
+        (answer({"data": {}}), errors.TokenResponseInvalidError),
+        (answer({"data": {"sid": {"a": 1}}}), errors.TokenResponseInvalidError),
+        (answer(b"<html>"), errors.TokenResponseInvalidError),
+        (DOWN, errors.TokenServerError),
     ],
 )
-def test_fingerprint_covers_every_field(change: dict[str, object]) -> None:
-    """Grants that ask for different tokens never share one."""
-    assert fingerprint("crm", msgspec.structs.replace(FULL, **change)) != fingerprint("crm", FULL)
+def test_a_step_that_fails(answered: TokenResponse, kind: type[errors.TokenError]) -> None:
+    """A refused step, or one whose answer lacks what is read from it, is the end."""
+    done = run(login(), answered)
+    assert type(done.error) is kind
+    assert len(done.requests) == 1
 
 
-def test_fingerprint_covers_the_alias() -> None:
-    """Two aliases never share a token: one's secret may be wrong."""
-    assert fingerprint("crm", FULL) != fingerprint("erp", FULL)
+def test_a_login_s_token_type_is_not_looked_at() -> None:
+    """A vendor's own login has token types of its own, when it is refreshed too."""
+    grant = LoginToken(**ADA, refresh=Refresh())
+    for known in ({}, {"refresh_token": "r1"}):
+        done = run(grant, answer({**GOOD, "token_type": "session"}), **known)
+        assert done.token is not None
 
 
-def test_fingerprint_is_stable() -> None:
-    """Equal grants have one fingerprint, in every process: a hash of 64 hexadecimal digits."""
-    assert fingerprint("crm", PLAIN) == fingerprint("crm", ClientCredentials(token_url="https://login.test/token", client_id="id"))
-    assert fingerprint("crm", PLAIN) == "09a19e1f8225557753e10f65a34397d217ba51f31ae7bd9d7390a5a8ba750bd9"
+def test_a_login_s_grant_type() -> None:
+    """A login says a grant type only where the credential says one, and a scope in the same way."""
+    assert said(LoginToken(**WHERE)) == [("client_id", "id")]
+    assert said(LoginToken(**WHERE, grant_type="login", scope=Scope(("a",)), scope_separator=",")) == [
+        ("grant_type", "login"),
+        ("scope", "a"),
+        ("client_id", "id"),
+    ]
+
+
+def test_a_login_with_an_assertion(pems: dict[str, str]) -> None:
+    """`${assertion}` in a login is a JWT of its own, or what another alias has."""
+    body = TokenRequestOptions(content_type="json", body=Tree.parse({"jwt": "${assertion}"}))
+    own = LoginToken(**WHERE, private_key=Text(pems["P-256"]), token_request=body)
+    taken = LoginToken(**WHERE, assertion=Assertion(from_="login"), token_request=body)
+    assert json.loads(run(own, answer(GOOD)).requests[0].body)["jwt"].count(".") == 2
+    assert json.loads(run(taken, answer(GOOD), **TOKENS).requests[0].body) == {"jwt": "t1"}
+    first = urlsplit(run(LoginToken(**WHERE), answer(GOOD)).requests[0].url)
+    assert first.geturl() == URL
+
+
+STATIC: Mapping[str, tuple[Any, dict[str, object]]] = {
+    "Basic, UTF-8 (RFC 7617 §2.1)": (
+        UserCredentials(username="ädä", password=Text("p:w")),
+        {"headers": ((b"Authorization", b"Basic " + base64.b64encode("ädä:p:w".encode())),)},
+    ),
+    "Basic elsewhere": (
+        UserCredentials(username="ada", password=Text("pw"), token_placement=TokenPlacement(header="X-Auth", prefix="")),
+        {"headers": ((b"X-Auth", base64.b64encode(b"ada:pw")),)},
+    ),
+    "bearer": (SecureParameter(value=Text("key")), {"headers": ((b"Authorization", b"Bearer key"),)}),
+    "API key": (
+        SecureParameter(value=Text("key"), token_placement=TokenPlacement(header="X-Api-Key")),
+        {"headers": ((b"X-Api-Key", b"key"),)},
+    ),
+    "query": (
+        SecureParameter(value=Text("k&y"), token_placement=TokenPlacement(query="api_key")),
+        {"headers": (), "query": (("api_key", "k&y"),)},
+    ),
+    "template": (
+        SecureParameter(
+            value=Text("key"),
+            values={"tenant": Text("eu")},
+            token_placement=TokenPlacement(header="X-Auth", value=Template.parse("${values.tenant}:${token}")),
+        ),
+        {"headers": ((b"X-Auth", b"eu:key"),)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("grant", "put"), STATIC.values(), ids=STATIC)
+def test_static(grant: Any, put: dict[str, object]) -> None:
+    """What does not come from an endpoint is ready without a request, and is read again after `when_missing`."""
+    done = run(grant)
+    assert done.requests == []
+    assert done.token is not None
+    assert {name: getattr(done.token, name) for name in put} == put
+    assert done.token.lifetime == 300
+
+
+def test_static_lifetime() -> None:
+    """`lifetime.fixed` says when it is read again."""
+    done = run(SecureParameter(value=Text("key"), lifetime=Lifetime(fixed=Seconds(7))))
+    assert done.token is not None
+    assert done.token.lifetime == 7
+
+
+def test_a_static_value_that_no_header_holds() -> None:
+    """A key with a line end is refused, and not shown."""
+    error = run(SecureParameter(value=Text("s3cr3t\nX: y"))).error
+    assert error is not None
+    assert error.key == "credentials.crm.token_placement"
+    assert "s3cr3t" not in error.detail + error.log_detail

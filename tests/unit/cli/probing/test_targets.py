@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from proxy.cli.probing.targets import Target, UnknownNameError, chosen
+from proxy.egress import Egress
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import Probe, Route
-from proxy.oauth.credential import Credential, CredentialOptions
+from proxy.oauth.credential import Credential
 from proxy.oauth.grants import ClientCredentials
-from proxy.settings.model import Admin, Egress, Listener, Log, Settings, TokenStoreOptions
+from proxy.oauth.template import Template
+from proxy.settings.model import Admin, Listener, Log, Settings, TokenStoreOptions
 from proxy.units import Seconds
 
 ROUTES = {
@@ -25,7 +27,7 @@ ROUTES = {
 @pytest.fixture
 def settings() -> Settings:
     url = UpstreamURL.parse("https://api.example")
-    grant = ClientCredentials(token_url="https://login.example", client_id="id")
+    grant = ClientCredentials(token_url=Template.parse("https://login.example"), client_id="id")
     return Settings(
         listeners=(Listener(),),
         admin=Admin(),
@@ -38,7 +40,7 @@ def settings() -> Settings:
             Route(name=name, prefix=prefix, upstream=url, credential=alias, probe=Probe(path=path))
             for name, (prefix, alias, path) in ROUTES.items()
         ),
-        credentials={alias: Credential(alias=alias, grant=grant, options=CredentialOptions()) for alias in ("crm", "erp", "spare")},
+        credentials={alias: Credential(alias=alias, grant=grant) for alias in ("crm", "erp", "spare")},
     )
 
 
