@@ -122,8 +122,8 @@ def _needed(said: Said, needed: tuple[str, ...]) -> str:
         return text
     if said.has("client_auth"):
         return f"{text}: {_PLACE}"
-    other = "private_key_jwt" if said.has("private_key") else "none"
-    return f"{text}: {_PLACE}, or change client_auth, to {other} {'to sign with private_key' if said.has('private_key') else 'without one'}"
+    other = "private_key_jwt, which signs with private_key" if said.has("private_key") else "none, for a client that has no secret"
+    return f"{text}: {_PLACE}; or change client_auth to {other}"
 
 
 def _assertion(said: Said) -> Iterator[Fault]:
@@ -169,6 +169,8 @@ def alias_faults(drafts: Mapping[str, Said], places: Mapping[str, str]) -> Itera
                 yield said.at(key, words.no_such_alias(source, places))
             elif drafts[source].kind == "user_credentials":
                 yield said.at(key, "that credential is a name and a password, not a token")
+            elif source == alias:
+                yield said.at(key, "a credential does not take its own token")
             elif alias in _reached(source, takes):
                 yield said.at(key, "the two wait for each other's token: that credential takes this one's, by `from`")
 

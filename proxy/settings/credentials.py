@@ -25,7 +25,6 @@ from proxy.settings.templates import CredentialConversion
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxy.secrets import Secret
     from proxy.settings.checks import Fault
     from proxy.settings.source import Node
 
@@ -62,7 +61,9 @@ def read_credentials(sections: list[Node], conversion: Conversion, findings: Fin
                 findings.add(entry.place, key, "an alias is made of letters, digits, `.`, `_` and `-`, and is not `none`")
             drafts[alias] = _draft(alias, entry.place, entry.node, findings)
     for draft in drafts.values():
-        _check(_wrong(draft), findings)
+        if draft.said.node.kind == "mapping":
+            _check(reference_faults(draft.references, draft.said.node.key, draft.known), findings)
+            _check(credential_rules.faults(draft.said), findings)
     all_said = {alias: draft.said for alias, draft in drafts.items()}
     _check(credential_rules.alias_faults(all_said, {alias: draft.place.short for alias, draft in drafts.items()}), findings)
     return drafts
@@ -70,7 +71,8 @@ def read_credentials(sections: list[Node], conversion: Conversion, findings: Fin
 
 def _draft(alias: str, place: Place, node: Node, findings: Findings) -> CredentialDraft:
     node = providers.beneath(node, Conversion(findings))
-    conversion = _conversion(node, findings)
+    declared = _declared(node, findings)
+    conversion = _conversion(node, declared, findings)
     name = _type(node, conversion)
     struct = grant_struct(name) if name else None
     known = fields(struct) if struct else every_field()
@@ -86,19 +88,25 @@ def _draft(alias: str, place: Place, node: Node, findings: Findings) -> Credenti
         said=Said(node, name, struct, whole, explained),
         credential=None if grant is FAILED else Credential(alias=alias, grant=cast("Grant", grant)),
         references=tuple(conversion.references),
-        known=Known.of(node, name, struct),
+        known=Known.of(node, name, struct, declared),
     )
 
 
-def _conversion(node: Node, findings: Findings) -> CredentialConversion:
+def _declared(node: Node, findings: Findings) -> frozenset[str]:
+    """The names under `values`, and those that a preset needs and that are found to be missing already."""
+    said, provider = node.get("values"), node.get("provider")
+    needed = providers.preset(provider.word).values if provider is not None and provider.word in providers.names() else ()
+    asked = {name for name in needed if findings.under(node.place.file, f"{node.key}.values.{name}")}
+    return frozenset(asked).union(said.entries if said is not None else ())
+
+
+def _conversion(node: Node, declared: frozenset[str], findings: Findings) -> CredentialConversion:
     """What converts this credential's keys, its `values` being read first."""
     said = node.get("values")
-    declared = frozenset(said.entries if said is not None else ())
-    values: dict[str, Secret] | object = {}
+    values: object = {}
     if said is not None and said.kind == "mapping":
-        values = CredentialConversion(findings, None, declared).value(said, fields(EndpointOptions)["values"].type)
-    belongs = _belonging(node)
-    return CredentialConversion(findings, values if isinstance(values, dict) else {}, declared, belongs)
+        values = CredentialConversion(findings, node, None, declared).value(said, fields(EndpointOptions)["values"].type)
+    return CredentialConversion(findings, node, values if isinstance(values, dict) else {}, declared, _belonging(node))
 
 
 def _belonging(node: Node) -> dict[str, str]:
@@ -152,13 +160,6 @@ def _with_client_auth(name: str, values: dict[str, object]) -> dict[str, object]
 
 
 def _check(faults: Iterator[Fault], findings: Findings) -> None:
-    for place, key, text in faults:
-        if not findings.under(place.file, key):
-            findings.add(place, key, text)
-
-
-def _wrong(draft: CredentialDraft) -> Iterator[Fault]:
-    """Every rule that a credential breaks, beside those of its keys' types."""
-    if draft.said.node.kind == "mapping":
-        yield from reference_faults(draft.references, draft.said.node.key, draft.known)
-        yield from credential_rules.faults(draft.said)
+    """Adds the faults of keys that nothing is known to be wrong with yet."""
+    for place, key, text in [(place, key, text) for place, key, text in faults if not findings.under(place.file, key)]:
+        findings.add(place, key, text)

@@ -54,14 +54,14 @@ class Known:
     endpoint: bool = False
 
     @classmethod
-    def of(cls, node: Node, name: str, struct: type | None) -> Known:
-        """What the credential at this node says; `struct` is its type's."""
+    def of(cls, node: Node, name: str, struct: type | None, values: frozenset[str]) -> Known:
+        """What the credential at this node says; `struct` is its type's, `values` are the names under that key."""
         said = frozenset(key for key, entry in node.entries.items() if entry.node.kind != "nothing")
-        values, steps = node.get("values"), node.get("steps")
+        steps = node.get("steps")
         return cls(
             kind=name,
             said=said,
-            values=frozenset(values.entries if values else ()),
+            values=values,
             steps=len(steps.items) if steps else 0,
             endpoint=struct is not None and issubclass(struct, EndpointOptions),
         )

@@ -58,8 +58,6 @@ def _request(node: Node, options: RequestOptions) -> Iterator[Fault]:
                 yield checks.fault(item, "`body` stands in place of every parameter in the body; write this one into it, or say in: query")
             elif param.in_ == "header":
                 yield from header_name(item.nearest("key"), param.key)
-            elif not param.key:
-                yield checks.fault(item.nearest("key"), "expected text, got an empty one")
     if options.content_type == "xml" and (text := _xml_fault(options.body)):
         yield checks.fault(node.nearest("body") if options.body else node.nearest("content_type"), text)
     if options.content_type == "form" and options.body is not None and not isinstance(options.body.source, dict):

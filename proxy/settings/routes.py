@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from proxy.settings.references import inject_fault
 from proxy.settings.source import Node, under
 
 if TYPE_CHECKING:
+    from proxy.oauth.template import Template
     from proxy.settings.credentials import CredentialDraft
 
 ITS_OWN = frozenset({"prefix", "name"})  # what tells one route from another is no default
@@ -59,8 +61,20 @@ def _shared(defaults: Node, conversion: Conversion) -> Node:
 def _draft(item: Node, defaults: Node | None, conversion: Conversion) -> RouteDraft:
     node = under(item, defaults) if defaults is not None and defaults.kind == item.kind == "mapping" else item
     values = conversion.keys(node, fields(Route)) or {}
+    if isinstance(inject := values.get("inject"), Inject):
+        values["inject"] = Inject(headers=_with_environment(inject.headers), query=_with_environment(inject.query))
     route = conversion.made(Route, values)
     return RouteDraft(node, values, None if route is FAILED else route)
+
+
+def _with_environment(templates: Mapping[str, Template]) -> dict[str, Template]:
+    """The templates with the variables that they name; one that is not set stays, and is a finding later."""
+    return {name: template.fold(_variables(template)) for name, template in templates.items()}
+
+
+def _variables(template: Template) -> dict[str, str]:
+    names = (name for name in template.names if name.startswith("env:"))
+    return {name: found for name in names if (found := os.environ.get(name.removeprefix("env:")))}
 
 
 def check_routes(drafts: list[RouteDraft], credentials: dict[str, CredentialDraft] | None, findings: Findings) -> None:

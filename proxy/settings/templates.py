@@ -31,15 +31,22 @@ class CredentialConversion(Conversion):
     """Converts the keys of one credential.
 
     Args:
+        root: the credential's mapping.
         values: what its `values` say, as far as they could be read; None while they are read themselves.
         declared: the names that stand under `values`.
         belongs: what to say of a key that another type of credential has.
     """
 
     def __init__(
-        self, findings: Findings, values: Mapping[str, Secret] | None, declared: frozenset[str], belongs: Mapping[str, str] | None = None
+        self,
+        findings: Findings,
+        root: Node,
+        values: Mapping[str, Secret] | None,
+        declared: frozenset[str],
+        belongs: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(findings)
+        self._root = root
         self._values = values
         self._declared = declared
         self._belongs = belongs or {}
@@ -47,7 +54,7 @@ class CredentialConversion(Conversion):
         self.references: list[Reference] = []
 
     def unknown(self, node: Node, name: str, known: list[str]) -> str:
-        if node.key.count(".") == 1 and name in self._belongs:
+        if node is self._root and name in self._belongs:
             return f"unknown key; {self._belongs[name]}"
         return super().unknown(node, name, known)
 

@@ -27,7 +27,7 @@ TYPES = either(list(GRANTS))
 NO_URL = "this key is missing; `issuer` stands in its place where the server describes itself"
 NO_SECRET = (
     "this key is missing; client_auth client_secret_basic needs it: "
-    "write {env: NAME} or {file: PATH}, or change client_auth, to none without one"
+    "write {env: NAME} or {file: PATH}; or change client_auth to none, for a client that has no secret"
 )
 
 BROKEN = {

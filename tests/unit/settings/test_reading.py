@@ -245,7 +245,7 @@ def test_many_problems_come_at_once_in_order_of_place(lines: Lines) -> None:
     """)
 
     needs = "this key is missing; client_auth client_secret_basic needs it"
-    places = "write {env: NAME} or {file: PATH}, or change client_auth, to none without one"
+    places = "write {env: NAME} or {file: PATH}; or change client_auth to none, for a client that has no secret"
 
     assert lines(proxy, material) == [
         "proxy.yaml:2:10: workers: this release runs one process: leave the key out, or say 1",
