@@ -6,6 +6,7 @@ The YAML is that of the example: only hosts are replaced by those of loopback, p
 from __future__ import annotations
 
 import re
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,41 +102,32 @@ class Stage:
     bearerd: Bearerd
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def stages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Stage]]:
-    """Started when a vendor is first asked for, ended with the module."""
-    started = _Stages(tmp_path_factory)
-    yield started
-    await started.end()
+class Stages:
+    """A stage for each vendor, set up when a test first asks for it."""
 
-
-class _Stages(dict[str, Stage]):
-    def __init__(self, folders: pytest.TempPathFactory) -> None:
-        super().__init__()
+    def __init__(self, folders: pytest.TempPathFactory, running: AsyncExitStack) -> None:
         self._folders = folders
+        self._running = running
+        self._stages: dict[str, Stage] = {}
 
     async def of(self, name: str) -> Stage:
         """The stage of this vendor."""
-        if name not in self:
+        if name not in self._stages:
             vendor = VENDORS[name]
-            server = await VendorServer(vendor).__aenter__()
+            server = await self._running.enter_async_context(VendorServer(vendor))
             folder = self._folders.mktemp(name)
             routes, credentials = configured(name, vendor, server.url, vendor.faults)
             write_files(folder, credentials)
-            running = Bearerd(write_config(folder, routes, credentials, {}), env=vendor.secrets)
-            try:
-                running.__enter__()
-            except BaseException:
-                await server.__aexit__()
-                raise
-            self[name] = Stage(name, vendor, server, running)
-        return self[name]
+            running = self._running.enter_context(Bearerd(write_config(folder, routes, credentials, {}), env=vendor.secrets))
+            self._stages[name] = Stage(name, vendor, server, running)
+        return self._stages[name]
 
-    async def end(self) -> None:
-        """End what was started."""
-        for stage in self.values():
-            stage.bearerd.__exit__()
-            await stage.server.__aexit__()
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stages]:
+    """Set up one by one, ended with the module."""
+    async with AsyncExitStack() as running:
+        yield Stages(tmp_path_factory, running)
 
 
 def test_every_preset_has_a_vendor_and_an_example() -> None:
@@ -144,7 +136,7 @@ def test_every_preset_has_a_vendor_and_an_example() -> None:
 
 
 @pytest.mark.parametrize("name", providers.names())
-async def test_a_call_carries_the_token_as_the_vendor_wants_it(name: str, stages: _Stages, caller: Caller) -> None:
+async def test_a_call_carries_the_token_as_the_vendor_wants_it(name: str, stages: Stages, caller: Caller) -> None:
     """Each route of the example reaches the API, which takes nothing but the vendor's token in the vendor's place."""
     stage = await stages.of(name)
     for route in example(name)["routes"]:
@@ -154,7 +146,7 @@ async def test_a_call_carries_the_token_as_the_vendor_wants_it(name: str, stages
 
 
 @pytest.mark.parametrize("case", FAULTS)
-async def test_a_documented_refusal_names_the_key(case: tuple[str, Fault], stages: _Stages, caller: Caller) -> None:
+async def test_a_documented_refusal_names_the_key(case: tuple[str, Fault], stages: Stages, caller: Caller) -> None:
     """The vendor's own words become bearerd's code, and the key that repairs it; the API is not called."""
     name, fault = case
     stage = await stages.of(name)
@@ -168,7 +160,7 @@ async def test_a_documented_refusal_names_the_key(case: tuple[str, Fault], stage
     assert len(stage.server.called) == before
 
 
-async def test_no_secret_is_said(stages: _Stages, caller: Caller) -> None:
+async def test_no_secret_is_said(stages: Stages, caller: Caller) -> None:
     """Over all vendors and their refusals, bearerd's lines hold neither a secret nor a token."""
     for name in providers.names():
         stage = await stages.of(name)

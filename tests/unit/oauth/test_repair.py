@@ -111,6 +111,7 @@ def test_what_an_assertion_says(said: Assertion, description: str, key: str) -> 
         ("Missing grant_type", "token_request.content_type"),
         ("grant_type parameter is missing", "token_request.content_type"),
         ("client_id is unknown", "client_id"),
+        ("A JSON web token could not be decoded", None),
         ("something else", None),
         ("", None),
     ],
