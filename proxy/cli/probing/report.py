@@ -71,6 +71,7 @@ def _token(minted: Minted) -> dict[str, object]:
         "ok": token is not None,
         "state": minted.state,
         **_failure(minted.failure, minted.secrets),
+        "checks": [{"name": check.name, "ok": check.ok, "detail": masked_text(check.detail, minted.secrets)} for check in minted.checks],
         "expires_in": round(token.lifetime) if token else None,
         "scope": masked(list(_scope(minted)), minted.secrets) if token else None,
         "claims": claims,
@@ -102,6 +103,7 @@ def _token_lines(minted: Minted, places: Places) -> Iterator[str]:
         first, *more = _explained(subject, minted.failure, places, secrets, end="Nothing was sent to the API.")
         yield _line("token", "FAILED", first)
         yield from (_UNDER + line for line in more)
+        yield f"{_UNDER}checks: {_ways(minted)}"
     if token is None:
         return
     header, claims = header_and_claims(token.value, secrets)
@@ -115,6 +117,17 @@ def _token_lines(minted: Minted, places: Places) -> Iterator[str]:
         yield f"{_UNDER}header {_members(header)}"
     if isinstance(claims, dict):
         yield f"{_UNDER}claims {_members(claims)}"
+    yield from (f"{_UNDER}{check.name}: {check.detail}" for check in minted.checks if not check.ok)
+
+
+def _ways(minted: Minted) -> str:
+    """`dns ok, connect ok, http FAILED`: what was not reached is left out, and why it failed stands above."""
+    told = [
+        f"{check.name} ok{f' ({check.detail})' if check.detail else ''}" if check.ok else f"{check.name} FAILED"
+        for check in minted.checks
+        if check.ok is not None
+    ]
+    return printable(masked_text(", ".join(told), minted.secrets))
 
 
 def _audience_asked(minted: Minted) -> str:

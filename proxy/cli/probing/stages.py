@@ -14,6 +14,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy import __version__
 from proxy.app import App
+from proxy.cli.probing.checks import Check, after_silence, of_failure, of_token
 from proxy.cli.probing.diagnosis import Failure, Sent, judged
 from proxy.errors import DeadlineExceededError, ProxyError, SubjectTokenMissingError, TokenError
 from proxy.http.attempt import AttemptFailedError, attempt
@@ -54,6 +55,7 @@ class Minted:
     seconds: float
     token: Token | None
     failure: Failure | None
+    checks: tuple[Check, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -152,11 +154,21 @@ async def _mint(alias: Alias, room: asyncio.Semaphore) -> Minted:
     async with room:
         began = time.monotonic()
         token, failure = None, None
+        checks: tuple[Check, ...] = ()
         try:
             token = await alias.source.token(_own_key(alias))
-        except (TokenError, SubjectTokenMissingError) as exc:
+            checks = of_token(token, alias.credential.grant.lifetime, time.time()) if alias.credential.endpoint else ()
+        except TokenError as exc:
+            failure, checks = Failure.of(exc), of_failure(exc, None if _proxied(alias) else await after_silence(exc))
+        except SubjectTokenMissingError as exc:
             failure = Failure.of(exc)
-        return Minted(alias.credential, alias.source.snapshot().state, time.monotonic() - began, token, failure)
+        return Minted(alias.credential, alias.source.snapshot().state, time.monotonic() - began, token, failure, checks)
+
+
+def _proxied(alias: Alias) -> bool:
+    """Whether the way to the token endpoint may be another's to go."""
+    said = alias.credential.endpoint
+    return alias.egress.proxy is not None or (said is not None and said.token_request.proxy is not None)
 
 
 def _own_key(alias: Alias) -> TokenKey:

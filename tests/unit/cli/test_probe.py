@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NARROW = {"WWW-Authenticate": 'Bearer realm="crm", error="insufficient_scope", scope="api write"'}
 INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="wrong audience"'}
-TOKEN_KEYS = ["ok", "state", "code", "key", "detail", "expires_in", "scope", "claims", "header"]
+TOKEN_KEYS = ["ok", "state", "code", "key", "detail", "checks", "expires_in", "scope", "claims", "header"]
 API_KEYS = ["ok", "status", "code", "key", "detail"]
 
 
@@ -178,13 +178,14 @@ async def test_a_wrong_endpoint_is_told_in_a_sentence(run: Run, configure: Confi
     """People read alias, cause and key in one sentence; then code and address; then the key's place."""
     configure()
     tokens.script.append(answer(404, "<html>", content_type="text/html"))
-    sentence, more, code, place, called = (await run("probe")).stdout.splitlines()[1:]
+    sentence, more, code, place, checks, called = (await run("probe")).stdout.splitlines()[1:]
     assert f"{sentence} {more.strip()}" == (
         "  token   FAILED  Alias 'crm': the token endpoint answered 404 text/html. "
         "Change credentials.crm.token_url. Nothing was sent to the API."
     )
     assert code.strip() == f"token_endpoint_not_found at {tokens.token_url}"
     assert re.fullmatch(r"config/proxy.yaml:\d+:\d+: credentials.crm.token_url", place.strip())
+    assert checks.strip() == "checks: secret ok, dns ok, connect ok, http FAILED"
     assert called == "  api     -       not called: there is no token for route /crm"
 
 
@@ -195,6 +196,28 @@ async def test_a_scope_too_small_is_told_in_a_sentence(run: Run, configure: Conf
     api.script.append(answer(403, headers=NARROW))
     told = " ".join((await run("probe")).stdout.split())
     assert "Route '/crm': asked api; granted api chatter; needed api write. Change credentials.crm.scope." in told
+
+
+async def test_a_refused_client_is_found_step_by_step(run: Run, configure: Configure, tokens: TokenServer) -> None:
+    """The checks say how far the call came, what the answer was and what of the request it refuses."""
+    configure()
+    tokens.script += [answer(401, {"error": "invalid_client"})] * 2
+    told = " ".join((await run("probe")).stdout.split())
+    assert "checks: secret ok, dns ok, connect ok, http ok (401 application/json), answer FAILED, client FAILED" in told
+    entry = only((await run("probe", "--json")).stdout)
+    assert {check["name"]: check["ok"] for check in entry["token"]["checks"]} == {
+        **dict.fromkeys(["secret", "dns", "connect", "http"], True),
+        **dict.fromkeys(["answer", "client"], False),
+    }
+
+
+async def test_a_short_life_is_told(run: Run, configure: Configure, tokens: TokenServer) -> None:
+    """A token that is there may still deserve a word."""
+    configure()
+    tokens.members["expires_in"] = 30
+    told = await run("probe", "crm")
+    assert told.exit_code == 0
+    assert "lifetime: the token lives 30 s, less than refresh_before (60 s)" in " ".join(told.stdout.split())
 
 
 async def test_flags_are_named_where_there_is_no_file(run: Run, tokens: TokenServer) -> None:
@@ -369,7 +392,8 @@ async def test_a_token_endpoint_of_an_unknown_ca(run: Run, configure: Configure)
     async with RawUpstream(ssl=server) as secure:
         configure(credential={"token_url": f"{secure.url}/token"})
         told = " ".join((await run("probe")).stdout.split())
-    assert f"token_tls_error at {secure.url}/token: unable to get local issuer certificate config/proxy.yaml: egress.ca api" in told
+    assert f"token_tls_error at {secure.url}/token: unable to get local issuer certificate config/proxy.yaml: egress.ca" in told
+    assert "checks: secret ok, dns ok, connect ok, tls FAILED api" in told
 
 
 async def test_lines_are_narrow(run: Run, configure: Configure, tokens: TokenServer) -> None:
