@@ -115,8 +115,8 @@ class TokenEndpoint:
             error.log_detail = error.log_detail or _place(self._url)
             raise
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            proxied = bool(self._url) and not isinstance(exc, aiohttp.InvalidURL) and self._transport.proxied(self._url)
-            fault = translated(exc, alias=self._alias, proxied=proxied, timeout=timeout)
+            proxy = self._transport.proxy_key(self._url) if self._url and not isinstance(exc, aiohttp.InvalidURL) else None
+            fault = translated(exc, alias=self._alias, proxy=proxy, timeout=timeout)
             fault.log_detail = f"{_place(self._url)}: {fault.log_detail}"
             raise fault from exc
         self._store.keep_refresh_token(key, token.refresh_token)

@@ -26,19 +26,19 @@ class AddressRefusedError(OSError):
     """Every address of the name is link-local or metadata."""
 
 
-def translated(exc: Exception, *, alias: str, proxied: bool, timeout: float) -> errors.TokenError:
-    """The TokenError that `exc` means; `timeout` in seconds is what the whole exchange was given."""
+def translated(exc: Exception, *, alias: str, proxy: str | None, timeout: float) -> errors.TokenError:
+    """The TokenError that `exc` means; `timeout` in seconds is what the whole exchange was given, `proxy` the key of the egress proxy."""
     detail = _detail(exc)
     match exc:
         case TimeoutError():
             return errors.TokenTimeoutError(f"no answer within {timeout:g} s", alias=alias, log_detail=detail)
         case aiohttp.ClientHttpProxyError():
             told = f"the egress proxy answered {exc.status}"
-            return errors.TokenEgressError(told, alias=alias, key="egress.proxy", log_detail=detail)
+            return errors.TokenEgressError(told, alias=alias, key=proxy, log_detail=detail)
         case aiohttp.ClientConnectorCertificateError():
             return _certificate(exc, alias, detail)
         case aiohttp.ClientConnectorError():
-            return _unconnected(exc, alias, detail, proxied=proxied)
+            return _unconnected(exc, alias, detail, proxy=proxy)
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return errors.TokenAddressRefusedError("the token endpoint's address is not a plain one", alias=alias, log_detail=detail)
         case aiohttp.ClientResponseError():
@@ -63,12 +63,12 @@ def _detail(exc: Exception) -> str:
             return f"{type(exc).__name__}: {exc}"
 
 
-def _unconnected(exc: aiohttp.ClientConnectorError, alias: str, detail: str, *, proxied: bool) -> errors.TokenError:
+def _unconnected(exc: aiohttp.ClientConnectorError, alias: str, detail: str, *, proxy: str | None) -> errors.TokenError:
     match exc:
         case aiohttp.ClientSSLError():
             return _handshake(exc.os_error, alias, detail)
-        case _ if proxied:
-            return errors.TokenEgressError("the egress proxy cannot be reached", alias=alias, key="egress.proxy", log_detail=detail)
+        case _ if proxy is not None:
+            return errors.TokenEgressError("the egress proxy cannot be reached", alias=alias, key=proxy, log_detail=detail)
         case aiohttp.ClientConnectorDNSError():
             return _unresolved(exc, alias, detail)
         case _:

@@ -101,9 +101,10 @@ class TokenTransport:
         self._allow_link_local = allow_link_local
         self._session: aiohttp.ClientSession | None = None  # made by the first request, since it belongs to a running loop
 
-    def proxied(self, url: str) -> bool:
-        """Whether a request to `url` goes through the egress proxy."""
-        return self._way_out(url) is not None
+    def proxy_key(self, url: str) -> str | None:
+        """The key of the egress proxy that a request to `url` goes through; None: it goes straight."""
+        out = self._way_out(url)
+        return out.key if out else None
 
     async def send(self, request: TokenRequest) -> TokenResponse:
         """The answer to one request.
@@ -121,12 +122,9 @@ class TokenTransport:
         try:
             return await self._asked(self._session, url, request, out)
         except aiohttp.ClientHttpProxyError as exc:  # to CONNECT (RFC 9110 §9.3.6)
-            if out is None:
+            if out is None or exc.status != _PROXY_AUTHENTICATION:
                 raise
-            if exc.status == _PROXY_AUTHENTICATION:
-                raise self._unknown_caller(out) from exc
-            told = f"the egress proxy answered {exc.status}"
-            raise TokenEgressError(told, alias=self._alias, key=out.key, log_detail=exc.message.partition("\n")[0]) from exc
+            raise self._unknown_caller(out) from exc
         except aiohttp.ClientProxyConnectionError as exc:
             if out is None:
                 raise

@@ -48,7 +48,7 @@ def certificate_error(code: int, message: str) -> aiohttp.ClientConnectorCertifi
 )
 def test_translation(exc: Exception, kind: type[errors.TokenError], key: str | None) -> None:
     """Each fault has its class and the key that repairs it; no host is among the facts."""
-    error = translated(exc, alias="crm", proxied=False, timeout=10)
+    error = translated(exc, alias="crm", proxy=None, timeout=10)
     assert type(error) is kind
     assert error.key == key
     assert "login.test" not in error.detail
@@ -86,7 +86,7 @@ def late(reason: str) -> aiohttp.ClientOSError:
 )
 def test_a_handshake_by_its_reason(exc: Exception, field: str, told: str) -> None:
     """What the server's alert says of our certificate is no matter of its own."""
-    error = translated(exc, alias="crm", proxied=False, timeout=10)
+    error = translated(exc, alias="crm", proxy=None, timeout=10)
     assert (type(error), error.key) == (errors.TokenTLSError, f"credentials.crm.{field}")
     assert told in error.facts
 
@@ -108,7 +108,7 @@ def test_a_handshake_by_its_reason(exc: Exception, field: str, told: str) -> Non
 )
 def test_a_query_never_reaches_the_log(exc: Exception) -> None:
     """A token endpoint's query may hold a key; aiohttp says the whole URL."""
-    assert "FunctionKey" not in translated(exc, alias="crm", proxied=False, timeout=10).log_detail
+    assert "FunctionKey" not in translated(exc, alias="crm", proxy=None, timeout=10).log_detail
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,11 @@ def test_a_query_never_reaches_the_log(exc: Exception) -> None:
 )
 def test_behind_a_proxy(exc: Exception) -> None:
     """Where calls go through an egress proxy, what cannot be reached is the proxy."""
-    error = translated(exc, alias="crm", proxied=True, timeout=10)
+    error = translated(exc, alias="crm", proxy="credentials.crm.token_request.proxy", timeout=10)
     assert type(error) is errors.TokenEgressError
-    assert error.key == "egress.proxy"
+    assert error.key == "credentials.crm.token_request.proxy"
 
 
 def test_timeout_says_its_seconds() -> None:
     """The limit that was spent is among the facts."""
-    assert "no answer within 2.5 s" in translated(TimeoutError(), alias="crm", proxied=False, timeout=2.5).facts
+    assert "no answer within 2.5 s" in translated(TimeoutError(), alias="crm", proxy=None, timeout=2.5).facts
