@@ -124,8 +124,8 @@ def fits(grant: str, method: str) -> bool:
     return grant != "saml_bearer" or not method.startswith("private_key_jwt") or method.endswith("RS256")
 
 
-def case(server: AuthorizationServer, alias: str, grant: Grant, method: Method) -> Case:
-    """A client registered for both, and its credential."""
+def case(server: AuthorizationServer, alias: str, grant: Grant, method: Method, **metadata: Any) -> Case:
+    """A client registered for both, with more `metadata`, and its credential."""
     keys = [*method.keys, *grant.keys]
     jwks: Keys = {"jwks": {"keys": keys}} if keys else {}
     client = server.client(
@@ -134,6 +134,7 @@ def case(server: AuthorizationServer, alias: str, grant: Grant, method: Method) 
         grant_types=[grant.wire],
         **method.metadata,
         **jwks,
+        **metadata,
     )
     said = {
         "type": grant.type,

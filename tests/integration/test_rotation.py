@@ -1,0 +1,105 @@
+"""Refresh tokens that are used once: a server that sees one twice ends the whole grant, so that none may ever be shown twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.applications import until
+
+if TYPE_CHECKING:
+    from tests.fakes.api import EchoAPI
+    from tests.integration.applications import Caller
+    from tests.integration.authorization import AuthorizationServer, Client
+    from tests.integration.conftest import StartBearerd
+
+REFRESHES = 20
+CALLERS = 20
+
+
+def _credential(server: AuthorizationServer, client: Client, kind: str) -> dict[str, Any]:
+    said = {"type": kind, "token_url": server.token_url, "client_id": client.id, "client_secret": client.secret, "scope": "api:read"}
+    if kind == "oauth2_refresh_token":
+        return {**said, "refresh_token": server.refresh_token(client)}
+    return {**said, "username": server.user.name, "password": server.user.password}
+
+
+@pytest.mark.parametrize("rotate", [True, False], ids=["rotated", "kept"])
+@pytest.mark.parametrize("kind", ["oauth2_refresh_token", "oauth2_password"])
+async def test_twenty_refreshes_in_a_row_reuse_nothing(
+    kind: str,
+    rotate: bool,  # noqa: FBT001  # a parameter of the table
+    authorization_server: AuthorizationServer,
+    echo_api: EchoAPI,
+    caller: Caller,
+    bearerd: StartBearerd,
+) -> None:
+    """Under load each dead token costs one refresh with the newest refresh token, and no call fails."""
+    server = authorization_server
+    client = server.client(grant_types=["password", "refresh_token"], terms={"rotate": rotate})
+    running = bearerd(
+        {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"}, credentials={"crm": _credential(server, client, kind)}
+    )
+    url = f"{running.url}/crm/echo"
+    assert (await caller.get(url)).status == 200
+    for _ in range(REFRESHES):
+        server.revoke_access(client)
+        assert await caller.many(url, CALLERS) == {200}
+    counts = server.counts(client)
+    wanted = {"refresh_token": REFRESHES + 1} if kind == "oauth2_refresh_token" else {"password": 1, "refresh_token": REFRESHES}
+    assert (counts.grants, counts.refused) == (wanted, 0)
+
+
+async def test_tokens_that_end_by_themselves_are_refreshed_ahead(
+    authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
+) -> None:
+    """Tokens of a second under load: the newest refresh token each time, and no call fails."""
+    server = authorization_server
+    client = server.client(grant_types=["refresh_token"], ttl=1)
+    running = bearerd(
+        {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"},
+        credentials={"crm": _credential(server, client, "oauth2_refresh_token")},
+    )
+    statuses: set[int] = set()
+
+    async def load() -> bool:
+        statuses.update(await caller.many(f"{running.url}/crm/echo", CALLERS))
+        return server.counts(client).issued > 3
+
+    await until(load)
+    assert statuses == {200}
+    assert server.counts(client).refused == 0
+
+
+async def test_a_dead_refresh_token_falls_back_to_the_full_grant(
+    authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
+) -> None:
+    """A password credential whose refresh token the server has ended logs in again within the same call."""
+    server = authorization_server
+    client = server.client(grant_types=["password", "refresh_token"])
+    running = bearerd(
+        {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"},
+        credentials={"crm": _credential(server, client, "oauth2_password")},
+    )
+    assert (await caller.get(f"{running.url}/crm/echo")).status == 200
+    server.revoke(client)
+    assert await caller.many(f"{running.url}/crm/echo", CALLERS) == {200}
+    counts = server.counts(client)
+    assert (counts.grants, counts.refused) == ({"password": 2, "refresh_token": 1}, 1)
+
+
+async def test_a_refresh_token_that_is_dead_from_the_start_is_named(
+    authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
+) -> None:
+    """Nothing is left to fall back on: the answer names the key, and the next call does not ask again."""
+    server = authorization_server
+    client = server.client(grant_types=["refresh_token"])
+    said = _credential(server, client, "oauth2_refresh_token")
+    server.revoke(client)
+    running = bearerd({"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"}, credentials={"crm": said})
+    got = await asyncio.gather(*(caller.get(f"{running.url}/crm/echo") for _ in range(CALLERS)))
+    assert {(each.status, each.problem["code"]) for each in got} == {(502, "token_invalid_grant")}
+    assert {each.problem["key"] for each in got} == {"credentials.crm.refresh_token"}
+    assert (server.counts(client).requests, echo_api.calls) == (1, [])
