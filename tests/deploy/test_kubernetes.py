@@ -89,7 +89,9 @@ def test_bearerd_starts_from_the_config_map(objects: dict[str, dict[str, Any]], 
     assert settings.metrics is not None
     (port,) = sidecar["ports"]
     assert settings.metrics.address == f"0.0.0.0:{port['containerPort']}"
-    assert settings.credentials["orders"].options.client_secret == File(f"{tmp_path}/orders_client_secret")
+    endpoint = settings.credentials["orders"].endpoint
+    assert endpoint is not None
+    assert endpoint.client_secret == File(f"{tmp_path}/orders_client_secret")
 
 
 @pytest.mark.parametrize(
