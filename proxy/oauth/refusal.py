@@ -143,6 +143,12 @@ def _declared(answer: Answer) -> errors.TokenError:
             return kind(told, alias=alias)
 
 
+def _of_the_client(answer: Answer) -> bool:
+    """A 401 is about the client; so is a 403 without a word, which is glewlwyd's answer to a wrong secret."""
+    status = answer.response.status
+    return status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and not answer.response.body.strip())
+
+
 def _refused(answer: Answer) -> errors.TokenError:
     """A 4xx without a known code, or an unknown error inside a 200."""
     names, told, code = answer.names, _with_declared(answer), answer.error.lower()
@@ -156,7 +162,7 @@ def _refused(answer: Answer) -> errors.TokenError:
         return errors.TokenRefusedError(told, alias=alias, field="")
     if code in _DPOP:
         return errors.TokenRefusedError(told + _clock(answer), alias=alias, field=_field(answer, "dpop"))
-    found = client_key(names, answer.description) if answer.response.status == HTTPStatus.UNAUTHORIZED else None
+    found = client_key(names, answer.description) if _of_the_client(answer) else None
     found = target_key(grant) if code in _TARGET else parameter_key(grant, answer.description) or found
     return errors.TokenRefusedError(f"{told}; {_method(answer)}", alias=alias, field=found)
 

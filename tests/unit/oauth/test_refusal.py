@@ -57,6 +57,8 @@ def test_declared_error_decides(status: int, code: str, kind: type[errors.TokenE
         (503, {"error": "busy"}, (errors.TokenServerError, None), "503 application/json, busy"),
         (400, b"", (errors.TokenRefusedError, "token_url"), "400 application/json; the client_auth used was client_secret_basic"),
         (401, b"", (errors.TokenRefusedError, "client_secret"), "401"),
+        (403, b"", (errors.TokenRefusedError, "client_secret"), "403"),
+        (403, b"blocked", (errors.TokenRefusedError, "token_url"), "403"),
         (403, {"error": "access_denied"}, (errors.TokenRefusedError, "token_url"), "access_denied"),
         (415, b"", (errors.TokenRefusedError, "token_request.content_type"), "it does not take a form body"),
         (400, {"error": "invalid_target"}, (errors.TokenRefusedError, "resource"), "invalid_target"),
