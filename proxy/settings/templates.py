@@ -62,10 +62,10 @@ class CredentialConversion(Conversion):
         return self._tree(node) if kind is Tree else super().value(node, kind)
 
     def word(self, node: Node, kind: Any) -> Any:
-        if node.kind != "text":
-            return super().word(node, kind)
-        if kind is Template:
+        if kind is Template and node.kind == "text":
             return self._template(node)
+        if node.kind not in {"text", "list"}:  # {env: NAME} holds no template
+            return super().word(node, kind)
         filled = self._filled(node)
         return FAILED if filled is None else super().word(filled, kind)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from proxy.settings import SettingsError, load
+from proxy.settings.model import Settings
 
 MATERIAL = """\
 credentials:
@@ -85,3 +87,39 @@ def lines(write: Write) -> Lines:
         return []
 
     return lines
+
+
+Told = Callable[..., list[str]]
+Loaded = Callable[..., Settings]
+TOKEN_URL = "token_url: https://login.example/token\n"
+CLIENT = TOKEN_URL + "client_id: erp\nclient_secret: {env: CRM_SECRET}\n"
+GRANT = "type: oauth2_client_credentials\n" + CLIENT
+
+
+@pytest.fixture
+def loaded(write: Write) -> Loaded:
+    """Loads one route with one credential, crm, of these keys, and `more` aliases."""
+
+    def loaded(credential: str, route: str = "", more: str = "") -> Settings:
+        key, certificate = self_signed()
+        for name, content in {"key": key, "certificate": certificate, "other": self_signed("other")[1], "secret": "hidden"}.items():
+            write(name, content).chmod(0o600)
+        write("security-material.yaml", "credentials:\n  crm:\n" + indent(credential, "    ") + indent(more, "  "))
+        routes = "security_material: [security-material.yaml]\nroutes:\n  - {prefix: /, upstream: 'https://api.example', credential: crm"
+        return load([write("proxy.yaml", f"{routes}{route}}}\n")])
+
+    return loaded
+
+
+@pytest.fixture
+def told(loaded: Loaded) -> Told:
+    """What is wrong with such a credential: `key: text`, without the place and the alias; nothing for a good one."""
+
+    def told(credential: str, route: str = "", more: str = "") -> list[str]:
+        try:
+            loaded(credential, route, more)
+        except SettingsError as exc:
+            return [f"{problem.key.removeprefix('credentials.crm.')}: {problem.text}" for problem in exc.problems]
+        return []
+
+    return told
