@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import DrainingError, TokenError, TokenResponseInvalidError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from proxy.oauth.store import TokenStore
     from proxy.oauth.token import Token, TokenKey, TokenState
 
+ROUNDING = 1.5  # seconds by which two answers that state one moment in whole seconds may differ
 SECRET_INTERVAL = 1.0  # seconds between two looks at the secret of a client that cools down
 
 
@@ -258,9 +259,14 @@ class CachedTokenSource:
         progress.flight = None
         progress.forget_failure()
         if token.expires_at > self._clock():
-            self._store.put(key, token)
+            self._store.put(key, self._unless_repeated(token, self._store.get(key)))
             progress.had_token = True
         self._tell(key)
+
+    def _unless_repeated(self, token: Token, before: Token | None) -> Token:
+        """The token; one that the server repeats until it ends (Marketo, some UAAs) is due at its end: asking sooner brings nothing."""
+        repeated = before is not None and token.value == before.value and token.expires_at <= before.expires_at + ROUNDING
+        return replace(token, due_at=token.usable_until) if repeated else token
 
     def _failed(self, key: TokenKey, progress: Progress, error: TokenError, secret: object, began: float) -> None:
         progress.flight = None

@@ -260,6 +260,19 @@ async def test_due_token_serves_while_it_is_refreshed(house: House) -> None:
     assert house.endpoint.calls == 2
 
 
+@pytest.mark.parametrize(("left", "due"), [(60.0, 3598.0), (3600.0, 7080.0)], ids=["until the same end", "for longer"])
+async def test_a_repeated_token_is_asked_for_again_at_its_end(house: House, left: float, due: float) -> None:
+    """A server that gives the same token until it ends is not asked sooner; one that prolongs it is asked as ever."""
+    house.endpoint.value = "same"
+    first = await house.source.token(KEY)
+    house.clock.now, house.endpoint.lifetime = first.due_at, left
+    house.source.peek(KEY, house.clock.now)
+    await house.landed()
+    again = house.source.peek(KEY, house.clock.now)
+    assert again is not None
+    assert again.due_at - first.obtained_at == due
+
+
 async def test_usable_token_serves_while_its_refresh_fails(house: House) -> None:
     """Until usable_until a failed refresh is no failure of a call; after it there is only the cause."""
     old = await house.source.token(KEY)
