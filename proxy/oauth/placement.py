@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxy.errors import TokenResponseInvalidError
+from proxy.oauth.token import Send
 from proxy.oauth.vocabulary import moment
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from proxy.oauth.names import Names
     from proxy.oauth.options import TokenPlacement
     from proxy.oauth.template import Template
-    from proxy.oauth.token import Header, PerSend, Send
+    from proxy.oauth.token import Header, PerSend
 
+_ANY_SEND = Send("GET", "https://api.invalid/")
 _AT_SEND = ("request.", "now", "random")  # how the names begin that stand for something else at every send
 
 
@@ -42,7 +44,11 @@ class Templated:
     names: Names = field(repr=False)
 
     def headers(self, send: Send) -> tuple[Header, ...]:
-        return ((self.name, self.template.render(lambda name: at_send(name, send, self.names)).encode("latin-1", "replace")),)
+        return ((self.name, self.text(send).encode("latin-1", "replace")),)
+
+    def text(self, send: Send) -> str:
+        """The header's value at this send."""
+        return self.template.render(lambda name: at_send(name, send, self.names))
 
     def heard(self, _send: Send, _status: int, _headers: Sequence[Header]) -> bool:
         return False
@@ -72,7 +78,9 @@ def placed(names: Names, token: str, *, said: TokenPlacement, prover: Prover | N
     name = said.header.encode("ascii")
     if said.value is not None:
         if any(used.startswith(_AT_SEND) for used in said.value.names):
-            return Placed(per_send=Templated(name, said.value, names))
+            made = Templated(name, said.value, names)
+            _value(made.text(_ANY_SEND), names)  # what an answer put into it is told now, and goes into no request
+            return Placed(per_send=made)
         return Placed(headers=((name, _value(said.value.render(names), names)),))
     usual = ("DPoP " if prover else "Bearer ") if said.header.lower() == "authorization" else ""
     header = _value((usual if said.prefix is None else said.prefix) + token, names)

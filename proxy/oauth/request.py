@@ -115,6 +115,5 @@ def _text(value: object) -> str:
 
 def _with_query(url: str, said: Mapping[str, object]) -> str:
     """`url` with more parameters; a query that it has is kept (RFC 6749 §3.2)."""
-    if not said:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{urlencode(list(_pairs(said)))}"
+    added = urlencode(list(_pairs(said)))
+    return f"{url}{'&' if '?' in url else '?'}{added}" if added else url
