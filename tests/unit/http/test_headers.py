@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.http.address import UpstreamURL
-from proxy.http.headers import Caller, HeaderPolicy, encode_head, for_client, for_upstream, replace_query, rewrite_cookie, rewrite_location
+from proxy.http.headers import (
+    Caller,
+    HeaderPolicy,
+    encode_head,
+    for_client,
+    for_upstream,
+    last_of_each,
+    replace_query,
+    rewrite_cookie,
+    rewrite_location,
+)
 from proxy.http.routing import Inject, Route
 from proxy.http.wire import Framing, check_request_head
 from proxy.oauth.template import Template
@@ -118,6 +128,34 @@ def test_the_callers_authorization_never_goes_up(name: bytes) -> None:
 def test_without_a_credential_authorization_passes(name: bytes) -> None:
     """`credential: none` forwards what the caller sent."""
     assert up(((name, b"caller"),), put=(), credential="none") == [HOST, (name, b"caller")]
+
+
+@pytest.mark.parametrize("name", [b"X-Api-Key", b"x-api-key", b"x_api_key", b"-X-Api-Key"])
+def test_a_token_elsewhere_replaces_what_has_its_name(name: bytes) -> None:
+    """The caller's and what is injected, look-alikes too; the caller's Authorization does not go up for it."""
+    key = (b"X-Api-Key", b"k3y")
+    inject = Inject(headers={"x-api-key": Template.parse("fixed"), "X-Env": Template.parse("prod")})
+    sent = up(((name, b"caller"), (b"Authorization", b"caller"), (b"A", b"1")), put=(key,), inject=inject)
+    assert sent == [HOST, (b"A", b"1"), (b"X-Env", b"prod"), key]
+
+
+def test_headers_beside_authorization() -> None:
+    """Each replaces what has its name."""
+    proof = (b"DPoP", b"proof")
+    assert up(((b"dpop", b"caller"), (b"authorization", b"caller")), put=(SENT, proof)) == [HOST, SENT, proof]
+
+
+def test_what_callers_present_goes_no_further() -> None:
+    """Nor its look-alikes."""
+    policy = HeaderPolicy.of(route(), ("x-user-token",))
+    headers = ((b"X-User-Token", b"t"), (b"x_user_token", b"t"), (b"A", b"1"))
+    assert for_upstream(headers, policy, CALLER, Framing("none"), (SENT,)) == [HOST, (b"A", b"1"), SENT]
+
+
+def test_the_last_of_each_header_counts() -> None:
+    """Names that a server may take for one are one."""
+    given = ((b"X-A", b"1"), (b"B", b"2"), (b"x_a", b"3"))
+    assert last_of_each(given) == ((b"x_a", b"3"), (b"B", b"2"))
 
 
 def test_other_headers_pass_as_they_came() -> None:
@@ -356,6 +394,11 @@ def test_a_cookie_of_the_upstream_becomes_the_callers(upstream: str, value: str,
 def test_injected_parameters_replace_the_callers(query: bytes, expected: bytes) -> None:
     """Under that name in any encoding; every other byte stays."""
     assert replace_query(query, (("api-version", "1"), ("a b", "c&d"))) == expected
+
+
+def test_the_last_of_each_parameter_counts() -> None:
+    """A token's stands in place of what is injected under its name; half a character, which JSON may hold, is sent as it is."""
+    assert replace_query(b"t=0&x", (("t", "1"), ("v", "\ud800"), ("t", "2"))) == b"x&t=2&v=%ED%A0%80"
 
 
 @given(st.binary(max_size=60))
