@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +13,15 @@ from hypothesis import strategies as st
 from proxy import errors
 from proxy.oauth.answer import Path
 from proxy.oauth.exchange import Scope, TokenResponse
+from proxy.oauth.lifetime import Lifetime
 from proxy.oauth.options import TokenPlacement, TokenResponseOptions
 from proxy.oauth.response import parse_token
-from tests.fakes.credentials import SECRET, crm, names_of
+from proxy.units import Seconds
+from tests.fakes.credentials import EPOCH, SECRET, crm, names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxy.oauth.token import Token
 
 GOOD = {"access_token": "abc", "token_type": "Bearer", "expires_in": 3600}
@@ -37,6 +42,10 @@ MEMBERS = st.sampled_from(["access_token", "token_type", "expires_in", "scope", 
 def parsed(body: object, *, headers: dict[str, str] = JSON, **options: Any) -> Token:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     return parse_token(TokenResponse(200, headers, raw), names_of(crm(**options)))
+
+
+def options(**paths: str) -> TokenResponseOptions:
+    return TokenResponseOptions(**{name: value if name.endswith("_unit") else Path.parse(value) for name, value in paths.items()})  # type: ignore[arg-type]  # as its field says
 
 
 def parsed_or_refused(response: TokenResponse) -> Token | errors.TokenError:
@@ -159,6 +168,147 @@ def test_scope_narrowed(granted: str, told: str) -> None:
 def test_scope_narrowing_accepted() -> None:
     """`scope_narrowing: accept` takes what is granted."""
     assert parsed({**GOOD, "scope": "chatter"}, scope=Scope(("api",)), scope_narrowing="accept").scope == ("chatter",)
+
+
+FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
+TEXT = {"content-type": "text/plain"}
+READ: Mapping[str, tuple[bytes, dict[str, str], dict[str, str]]] = {  # body, headers, paths -> the token abc
+    "form": (b"access_token=abc&token_type=bearer&expires_in=60", FORM, {}),
+    "nested": (b'{"data": {"list": [{"token": "abc"}]}}', JSON, {"access_token": "data.list.0.token"}),
+    "a name with dots": (b'{"a.b": {"c": "abc"}}', JSON, {"access_token": "a.b.c"}),
+    "a list": (b'["no", "abc"]', JSON, {"access_token": "1"}),
+    "all of a JSON text": (b'"abc"', JSON, {"access_token": "$"}),
+    "all of a text": (b"abc\n", TEXT, {"access_token": "$"}),
+    "a header, and no body": (b"", {"x-token": "abc"}, {"access_token": "header:X-Token"}),
+    "XML": (b"<r><t>abc</t></r>", {"content-type": "text/xml"}, {"access_token": "r.t"}),
+    "JSON called HTML": (b'{"access_token": "abc"}', {"content-type": "text/html"}, {}),
+}
+
+
+@pytest.mark.parametrize(("body", "headers", "paths"), READ.values(), ids=READ)
+def test_where_the_token_stands(body: bytes, headers: dict[str, str], paths: dict[str, str]) -> None:
+    """The token is read where the credential says, whatever the form of the answer."""
+    assert parsed(body, headers=headers, token_response=options(**paths)).value == "abc"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "kind"),
+    [
+        (b"<html>Sign in</html>", {"content-type": "text/html"}, errors.TokenNotJSONError),
+        (b"abc def", TEXT, errors.TokenResponseInvalidError),
+        (b'{"error": "invalid_grant"}', TEXT, errors.TokenInvalidGrantError),
+        (b'{"message": "no such user"}', TEXT, errors.TokenResponseInvalidError),
+    ],
+)
+def test_no_text_for_a_token(body: bytes, headers: dict[str, str], kind: type[errors.TokenError]) -> None:
+    """Where all of the answer is the token, a page, a sentence or an error is none."""
+    with pytest.raises(kind):
+        parsed(body, headers=headers, token_response=options(access_token="$"))
+
+
+def test_a_path_that_leads_nowhere() -> None:
+    """A path of the user's own is what is named, and the answer is not shown."""
+    with pytest.raises(errors.TokenResponseInvalidError, match=r"no data\.token in it") as caught:
+        parsed({"data": {"other": "s3cr3t"}}, token_response=options(access_token="data.token"))
+    assert caught.value.key == "credentials.crm.token_response.access_token"
+    assert "s3cr3t" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("said", "lifetime", "paths"),
+    [
+        ({"expires_in": 90_000}, 90, {"expires_in_unit": "ms"}),
+        ({"expires_in": 6}, 360, {"expires_in_unit": "min"}),
+        ({"ttl": 60}, 60, {"expires_in": "ttl"}),
+        ({"at": EPOCH + 60}, 60, {"expires_at": "at"}),
+        ({"at": (EPOCH + 60) * 1000}, 60, {"expires_at": "at"}),
+        ({"at": "2027-01-15T08:01:00Z"}, 60, {"expires_at": "at"}),
+        ({"at": "soon", "expires_in": 7}, 7, {"expires_at": "at"}),
+        ({"expires_in": 7}, 7, {"expires_at": "at"}),
+    ],
+)
+def test_where_the_lifetime_stands(said: dict[str, object], lifetime: float, paths: dict[str, str]) -> None:
+    """A span in its unit, or a moment; where there is no moment, the span."""
+    assert parsed({"access_token": "abc", **said}, token_response=options(**paths)).lifetime == pytest.approx(lifetime)
+
+
+def test_fixed_lifetime() -> None:
+    """`lifetime.fixed` stands in place of whatever the server says."""
+    assert parsed(GOOD, lifetime=Lifetime(fixed=Seconds(7))).lifetime == 7
+
+
+@pytest.mark.parametrize(("said", "kept"), [("r1", "r1"), ("", None), (None, None), (7, None), (["r1"], None)])
+def test_refresh_token(said: object, kept: str | None) -> None:
+    """A refresh token is a text that is not empty, where the credential says that it stands."""
+    assert parsed({**GOOD, "refresh_token": said}).refresh_token == kept
+    assert parsed({**GOOD, "more": {"refresh": said}}, token_response=options(refresh_token="more.refresh")).refresh_token == kept
+
+
+def test_what_the_answer_says_stays_known() -> None:
+    """Templates of a later send find the answer's members and the token."""
+    look_up = parsed({**GOOD, "instance": {"id": 7}}).look_up
+    assert look_up is not None
+    assert (look_up("token"), look_up("response.instance.id"), look_up("client_id")) == ("abc", "7", "id")
+
+
+UPSTREAM: Mapping[str, Any] = {"allowed_hosts": ("api.test", "*.my.test")}
+
+
+@pytest.mark.parametrize("url", ["https://api.test", "https://eu.my.test:8443/base/", "http://API.test/x", "https://api.test."])
+def test_upstream(url: str) -> None:
+    """The answer may name the API's address, within allowed_hosts."""
+    assert parsed({**GOOD, "at": url}, token_response=options(upstream="at"), **UPSTREAM).upstream == url
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        (None, "token_response.upstream"),
+        (7, "token_response.upstream"),
+        ("", "token_response.upstream"),
+        ("api.test", "token_response.upstream"),
+        ("file://api.test/", "token_response.upstream"),
+        ("https://user:s3cr3t@api.test/", "token_response.upstream"),
+        ("https://[", "token_response.upstream"),
+        ("https://api.test:99999/", "token_response.upstream"),
+        ("https://api.test/\r\nX: y", "token_response.upstream"),
+        ("https://äpi.test/", "token_response.upstream"),
+        ("https://my.test/", "allowed_hosts"),
+        ("https://api.test.evil.test/", "allowed_hosts"),
+        ("https://evil.test/api.test", "allowed_hosts"),
+        ("https://evil.test\\@api.test/", "token_response.upstream"),
+        ("https://evil.test#.my.test", "allowed_hosts"),
+    ],
+)
+def test_upstream_that_the_token_may_not_go_to(said: object, key: str) -> None:
+    """What is no URL, or of another host, is refused, and not shown to callers."""
+    with pytest.raises(errors.TokenResponseInvalidError) as caught:
+        parsed({**GOOD, "at": said}, token_response=options(upstream="at"), **UPSTREAM)
+    assert caught.value.key == f"credentials.crm.{key}"
+    assert "evil" not in caught.value.detail
+    assert "s3cr3t" not in caught.value.detail
+
+
+def test_an_upstream_without_allowed_hosts() -> None:
+    """Without allowed_hosts no host is allowed."""
+    with pytest.raises(errors.TokenResponseInvalidError):
+        parsed({**GOOD, "at": "https://api.test"}, token_response=options(upstream="at"))
+
+
+@pytest.mark.parametrize(("kind", "scheme"), [("DPoP", b"DPoP abc"), ("dpop", b"DPoP abc"), ("Bearer", b"Bearer abc")])
+def test_a_token_that_may_be_bound(kind: str, scheme: bytes) -> None:
+    """With `dpop` a token of that type is sent with proofs; where the server does not bind it, as Bearer (RFC 9449 §5)."""
+    grant = crm(dpop=True)
+    names = names_of(grant)
+    names = replace(names, facts=replace(names.facts, prover=names.facts.signer.prover(None)))
+    token = parse_token(TokenResponse(200, JSON, json.dumps({**GOOD, "token_type": kind}).encode()), names)
+    assert token.headers == ((b"Authorization", scheme),)
+    assert (token.per_send is not None) is (scheme == b"DPoP abc")
+
+
+def test_n_a() -> None:
+    """A token exchange may answer N_A (RFC 8693 §2.2.1)."""
+    assert parsed({**GOOD, "token_type": "N_A"}).headers == ((b"Authorization", b"Bearer abc"),)
 
 
 @given(body=st.dictionaries(MEMBERS, VALUES), status=st.integers(min_value=100, max_value=599))
