@@ -37,6 +37,7 @@ def faults(said: Said) -> Iterator[Fault]:
     yield from key_rules.faults(said)
     if said.of_endpoint:
         yield from _endpoint(said)
+        yield from _refresh(said)
         yield from _client_auth(said)
         yield from _assertion(said)
     if said.kind == "user_credentials" and ":" in said.text("username"):
@@ -51,6 +52,14 @@ def _endpoint(said: Said) -> Iterator[Fault]:
         yield said.at("issuer", "said together with token_url; say one of them")
     if not said.has("token_url") and not said.has("issuer"):
         yield said.at("token_url", "this key is missing; `issuer` stands in its place where the server describes itself")
+
+
+def _refresh(said: Said) -> Iterator[Fault]:
+    """A login's refresh calls no step, so that it needs an address that is known without one."""
+    refresh, url = said.values.get("refresh"), said.values.get("token_url")
+    waits = isinstance(url, Template) and any(name.startswith("step") for name in url.names)
+    if waits and isinstance(refresh, Refresh) and not said.has("refresh.token_url"):
+        yield said.at("refresh.token_url", "this key is missing; a refresh calls no step, and token_url needs the answer of one")
 
 
 def _addresses(said: Said) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proxy.addresses import is_loopback
+from proxy.egress import EgressProxy
 from proxy.errors import PathRefusedError
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import RouteTLS, split_target
@@ -28,16 +29,22 @@ from proxy.settings.templates import SECRET_LIKE
 from proxy.units import Seconds
 
 if TYPE_CHECKING:
+    from proxy.egress import Egress
     from proxy.settings.checks import Fault
     from proxy.settings.credentials import CredentialDraft
     from proxy.settings.routes import RouteDraft
     from proxy.settings.said import Said
+    from proxy.settings.source import Node
+
+_IN_CLEAR = "the secret stands here in clear; an environment variable or a file of its own keeps it out"
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """What the rules look at."""
 
+    top: Node
+    egress: Egress
     routes: tuple[RouteDraft, ...]
     credentials: Mapping[str, CredentialDraft]
 
@@ -115,6 +122,22 @@ def _parsed(url: str) -> UpstreamURL | None:
         return None
 
 
+def proxy_password(configuration: Configuration) -> Iterator[Fault]:
+    """The password of an egress proxy is a secret like any other."""
+    egress = configuration.top.get("egress", "password")
+    said = [(egress, configuration.egress.password)] if egress is not None else []
+    for draft in configuration.routes:
+        at, proxy = draft.node.get("proxy", "password"), draft.values.get("proxy")
+        if at is not None and isinstance(proxy, EgressProxy):
+            said.append((at, proxy.password))
+    for node, secret in said:
+        if secret is not None and secret.kind == "text":
+            yield node.place, node.key, _IN_CLEAR
+        for file in _files(secret):
+            if _others_read(file):
+                yield node.place, node.key, _readable(file)
+
+
 def literal_secret(said: Said) -> Iterator[Fault]:
     """A secret that stands in the file is in every copy of the file."""
     for path, secret in _secrets(said):
@@ -123,17 +146,17 @@ def literal_secret(said: Said) -> Iterator[Fault]:
         if getattr(secret, "kind", "") != "text" or node is None or "${" in node.word or path == "certificate":
             continue
         if named == path or SECRET_LIKE.search(named):
-            yield said.at(path, "the secret stands here in clear; an environment variable or a file of its own keeps it out")
+            yield said.at(path, _IN_CLEAR)
 
 
 def readable_secret(said: Said) -> Iterator[Fault]:
     """A file that every user of the machine can read keeps no secret."""
-    files = [(path, secret.path) for path, secret in _secrets(said) if path != "certificate" and secret.path is not None]
+    files = [(path, file) for path, secret in _secrets(said) if path != "certificate" for file in _files(secret)]
     if isinstance(request := said.values.get("token_request"), TokenRequestOptions) and request.tls.key:
         files.append(("token_request.tls.key", Path(request.tls.key)))
     for path, file in files:
         if _others_read(file):
-            yield said.at(path, f"every user of this machine can read {file}; chmod o-r")
+            yield said.at(path, _readable(file))
 
 
 def readable_key(configuration: Configuration) -> Iterator[Fault]:
@@ -142,7 +165,7 @@ def readable_key(configuration: Configuration) -> Iterator[Fault]:
         tls = draft.values.get("tls")
         if isinstance(tls, RouteTLS) and tls.key and _others_read(Path(tls.key)):
             at = draft.node.nearest("tls", "key")
-            yield at.place, at.key, f"every user of this machine can read {tls.key}; chmod o-r"
+            yield at.place, at.key, _readable(Path(tls.key))
 
 
 def _secrets(said: Said) -> Iterator[tuple[str, Secret]]:
@@ -151,6 +174,18 @@ def _secrets(said: Said) -> Iterator[tuple[str, Secret]]:
         for path, secret in leaves(value, name):
             if isinstance(secret, Secret):
                 yield path, secret
+
+
+def _files(secret: Secret | None) -> Iterator[Path]:
+    """The files of a secret, and of what comes in its place."""
+    while secret is not None:
+        if secret.path is not None:
+            yield secret.path
+        secret = secret.after
+
+
+def _readable(file: Path) -> str:
+    return f"every user of this machine can read {file}; chmod o-r"
 
 
 def _others_read(path: Path) -> bool:
@@ -221,6 +256,7 @@ RULES: Mapping[str, Rule] = {
     "literal_secret": _each(literal_secret),
     "readable_secret": _each(readable_secret),
     "readable_key": readable_key,
+    "proxy_password": proxy_password,
     "margin_never_met": _each(margin_never_met),
     "deprecated_grant": _each(deprecated_grant),
     "secret_in_query": _each(secret_in_query),

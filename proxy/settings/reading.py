@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from proxy.settings import checks, lint, words
 from proxy.settings.convert import FAILED, Conversion, fields
-from proxy.settings.credentials import CredentialDraft, read_credentials
+from proxy.settings.credentials import read_credentials
 from proxy.settings.listen import ListenAddress
 from proxy.settings.model import Settings, SettingsFile
 from proxy.settings.problems import Findings, Place, join
-from proxy.settings.routes import RouteDraft, check_routes, named, read_routes
+from proxy.settings.routes import check_routes, named, read_routes
 from proxy.settings.source import Entry, Node, parse
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def settle(
         routes=named(drafts),
         credentials={alias: draft.credential for alias, draft in materials.items() if draft.credential is not None},
         files=files,
-        warnings=tuple(_warnings(drafts, materials)),
+        warnings=tuple(_warnings(lint.Configuration(top, file.egress, tuple(drafts), materials))),
     )
 
 
@@ -230,8 +230,8 @@ def _addresses(top: Node, file: SettingsFile) -> Iterator[tuple[Node, str, str]]
         yield top.nearest("metrics", "address"), file.metrics.address, ""
 
 
-def _warnings(drafts: list[RouteDraft], materials: dict[str, CredentialDraft]) -> Iterator[str]:
-    yield from lint.warnings(lint.Configuration(tuple(drafts), materials))
+def _warnings(configuration: lint.Configuration) -> Iterator[str]:
+    yield from lint.warnings(configuration)
     for name in _PROXY_VARIABLES:
         if any(os.environ.get(spelling) for spelling in (name, name.lower())):
             yield f"{name} is set and ignored; a proxy for outgoing calls is `egress: {{proxy: ...}}`"

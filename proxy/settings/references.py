@@ -106,14 +106,16 @@ def _unknown_step(number: int, before: int, known: Known, section: str) -> str |
         return "there are no steps: they are keys of a credential of type login_token"
     if section == "assertion":
         return "an assertion is made before the first step"
+    if section == "refresh" or (section == "token_placement" and "refresh" in known.said):
+        return "a refresh calls no step, so that there is no answer of one after it"
     if number > known.steps:
         return f"there is no step {number}; steps has {known.steps}"
     return f"step {number} is not yet called here; only the steps before are known" if number > before else None
 
 
 def _unknown_assertion(section: str, known: Known) -> str | None:
-    if known.kind not in _WITH_ASSERTION or section not in {"token_request", "steps", "token_placement"}:
-        return "${assertion} is known in token_request and token_placement of oauth2_jwt_bearer, oauth2_saml_bearer and login_token alone"
+    if known.kind not in _WITH_ASSERTION or section not in {"token_request", "steps"}:
+        return "${assertion} is known in token_request and steps of oauth2_jwt_bearer, oauth2_saml_bearer and login_token alone"
     if known.kind == "login_token" and not known.said & {"private_key", "assertion"}:
         return "${assertion} needs a private_key to sign with, or assertion: {from: ALIAS}"
     return None

@@ -55,6 +55,43 @@ async def test_a_credential_is_told(run: Run, configure: Configure) -> None:
     assert "k3y" not in told
 
 
+ENDPOINTS: dict[str, tuple[dict[str, object], str, object]] = {
+    "a secret in the path": (
+        {"token_url": "https://login.example/${values.api_key}/token?k=${client_secret}", "values": {"api_key": "hidden-in-clear"}},
+        "https://login.example/${values.api_key}/token",
+        "https://login.example/${values.api_key}/token",
+    ),
+    "a value that is no secret": (
+        {"token_url": "https://${values.tenant}.example/token", "values": {"tenant": "eu1"}},
+        "https://eu1.example/token",
+        "https://eu1.example/token",
+    ),
+    "an issuer": ({"token_url": None, "issuer": "https://login.example"}, "issuer https://login.example", None),
+}
+
+
+@pytest.mark.parametrize(("credential", "line", "token_url"), ENDPOINTS.values(), ids=ENDPOINTS)
+async def test_an_endpoint_is_told(run: Run, configure: Configure, credential: dict[str, object], line: str, token_url: object) -> None:
+    """Where a token comes from; a secret in it is shown by the name of its place."""
+    configure(credential=credential)
+    told, document = (await run("check")).stdout, (await run("check", "--json")).stdout
+    (one,) = json.loads(document)["credentials"]
+    assert f"crm   oauth2_client_credentials, client_secret_basic   {line}\n" in told
+    assert (one["token_url"], one["issuer"]) == (token_url, credential.get("issuer"))
+    assert "hidden-in-clear" not in told + document
+
+
+async def test_a_credential_without_an_endpoint_is_told(run: Run, configure: Configure) -> None:
+    """By its type alone."""
+    keep = {"type": "secure_parameter", "value": {"env": "CRM_SECRET"}}
+    path = configure()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "credentials": {"crm": keep}}))
+    told, document = (await run("check")).stdout, json.loads((await run("check", "--json")).stdout)
+    assert "crm   secure_parameter\n" in told.replace("   \n", "\n")
+    nothing = dict.fromkeys(("token_url", "issuer", "client_id", "client_auth"))
+    assert document["credentials"] == [{"alias": "crm", "type": "secure_parameter", "description": "", **nothing, "scope": []}]
+
+
 async def test_warnings_are_told(run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no error and should be known stands there, and the status stays 0."""
     configure()

@@ -41,6 +41,10 @@ BROKEN = {
         f"type: login_token\n{TOKEN_URL}steps: [{{token_url: 'http://a.example'}}]\n",
         ["steps[0].token_url: http shows everything on the way; write https, or allow_plaintext: true"],
     ),
+    "a refresh that waits for a step": (
+        LOGIN.replace("/token", "/${step1.x}") + "steps: [{token_url: 'https://a.example'}]\nrefresh: {token_request: {}}\n",
+        ["refresh.token_url: this key is missing; a refresh calls no step, and token_url needs the answer of one"],
+    ),
     "no secret, but a key": (
         NO_AUTH + "private_key: {file: key}\n",
         [

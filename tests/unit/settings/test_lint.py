@@ -37,6 +37,10 @@ FOUND = {
         GRANT.replace("{env: CRM_SECRET}", "{file: open}"),
         ["client_secret: every user of this machine can read open; chmod o-r"],
     ),
+    "readable_secret: the next one": (
+        GRANT.replace("{env: CRM_SECRET}", "{current: {env: CRM_SECRET}, next: {file: open}}"),
+        ["client_secret: every user of this machine can read open; chmod o-r"],
+    ),
     "readable_secret: client certificate": (
         GRANT + "token_request: {tls: {cert: certificate, key: open-key}}\n",
         ["token_request.tls.key: every user of this machine can read open-key; chmod o-r"],
@@ -127,6 +131,20 @@ def test_a_route_s_habits_are_told(loaded: Loaded, write: Write, rule: str, rout
     assert [re.sub(r"^\S+: routes\[0\]\.", "", warning) for warning in warnings] == [text]
 
 
+def test_the_password_of_a_proxy_is_a_secret(write: Write) -> None:
+    """Of the one for all and of a route's own, in clear or in a file for all."""
+    write("open", "x").chmod(0o644)
+    proxy = "{url: 'http://p.example:1', username: u, password: {file: open}}"
+    route = f"routes: [{{prefix: /, credential: none, upstream: 'https://a.example', proxy: {proxy}}}]\n"
+
+    warnings = load([write("proxy.yaml", route + "egress: {proxy: 'http://p.example:1', username: u, password: hunter2}\n")]).warnings
+
+    assert [warning.partition(": ")[2] for warning in warnings] == [
+        "routes[0].proxy.password: every user of this machine can read open; chmod o-r",
+        f"egress.password: {CLEAR}",
+    ]
+
+
 def test_an_alias_that_another_takes_is_used(loaded: Loaded) -> None:
     """Only the one that nobody names is told."""
     static = "{type: secure_parameter, value: {env: CRM_SECRET}}"
@@ -138,7 +156,7 @@ def test_an_alias_that_another_takes_is_used(loaded: Loaded) -> None:
 def test_every_rule_is_documented_and_tested() -> None:
     """docs/configuration.md lists the rules as they are, and each has a case here."""
     listed = re.findall(r"^\| `(\w+)` \| [^|]+ \|$", DOCS.read_text(encoding="utf-8").partition("warns of\n")[2], re.MULTILINE)
-    cases = {name.partition(":")[0] for name in FOUND} | ROUTES.keys() | {"unused_credential"}
+    cases = {name.partition(":")[0] for name in FOUND} | ROUTES.keys() | {"unused_credential", "proxy_password"}
 
     assert listed == list(RULES)
     assert cases == RULES.keys()

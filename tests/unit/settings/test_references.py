@@ -10,7 +10,7 @@ from tests.unit.settings.conftest import GRANT, TOKEN_URL, Told
 
 LOGIN = f"type: login_token\n{TOKEN_URL}"
 LATER = "is known only when the token is there; that may stand in token_placement.value and a route's inject"
-ASSERTED = "${assertion} is known in token_request and token_placement of oauth2_jwt_bearer, oauth2_saml_bearer and login_token alone"
+ASSERTED = "${assertion} is known in token_request and steps of oauth2_jwt_bearer, oauth2_saml_bearer and login_token alone"
 URL = "https://a.example/"
 
 BROKEN = {
@@ -59,6 +59,14 @@ BROKEN = {
         LOGIN + f"private_key: {{file: key}}\nassertion: {{subject: '${{step1.x}}'}}\nsteps: [{{token_url: '{URL}'}}]\n",
         ["assertion.subject: an assertion is made before the first step"],
     ),
+    "a step of a refresh": (
+        LOGIN
+        + f"steps: [{{token_url: '{URL}'}}]\ntoken_placement: {{value: '${{step1.x}}'}}\nrefresh: {{token_url: '{URL}${{step1.x}}'}}\n",
+        [
+            f"{key}: a refresh calls no step, so that there is no answer of one after it"
+            for key in ("token_placement.value", "refresh.token_url")
+        ],
+    ),
     "a refresh token of the first request": (
         GRANT + "token_request: {params: [{key: a, value: '${refresh_token}'}]}\n",
         ["token_request.params[0].value: the credential has no `refresh_token` that ${refresh_token} could stand for"],
@@ -82,6 +90,7 @@ GOOD = {
     "secrets in a body": LOGIN + "password: {file: secret}\nclient_secret: {file: secret}\ntoken_request: {body: ['${password}', "
     "'${client_secret}'], content_type: json}\n",
     "steps": LOGIN.replace("/token", "/${step2.a.b}") + f"steps: [{{token_url: '{URL}'}}, {{token_url: '{URL}${{step1.x}}'}}]\n",
+    "a step's answer with the token": LOGIN + f"steps: [{{token_url: '{URL}'}}]\ntoken_placement: {{value: '${{step1.x}} ${{token}}'}}\n",
     "a refresh": LOGIN + "refresh: {token_request: {body: {again: '${refresh_token}'}}}\n",
     "a placement": GRANT + "token_placement: {value: 'a ${token} ${response.x} ${request.method} ${request.path} ${random}'}\n",
     "no reference": GRANT + "audience: 'a $${b} $c'\n",
