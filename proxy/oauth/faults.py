@@ -45,6 +45,9 @@ def translated(exc: Exception, *, alias: str, proxy: str | None, timeout: float)
             return errors.TokenResponseInvalidError("the answer is not valid HTTP", alias=alias, log_detail=detail)
         case aiohttp.ClientOSError() if isinstance(exc.__cause__, ssl.SSLError):  # TLS 1.3 asks for a certificate behind the handshake
             return _handshake(exc.__cause__, alias, detail)
+        case aiohttp.ClientOSError() if isinstance(exc.__cause__, aiohttp.ClientConnectionResetError):
+            told = "the connection was closed before the request was taken, as by a server that wants a client certificate"
+            return errors.TokenUnreachableError(told, alias=alias, log_detail=detail)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
             told = "the connection was closed before the answer was complete"
             return errors.TokenUnreachableError(told, alias=alias, log_detail=detail)
@@ -53,12 +56,14 @@ def translated(exc: Exception, *, alias: str, proxy: str | None, timeout: float)
 
 
 def _detail(exc: Exception) -> str:
-    """What the log may hold of an exception: two kinds carry the URL, whose query may hold a key."""
+    """What the log may hold of an exception: three kinds carry the URL, whose query may hold a key."""
     match exc:
         case aiohttp.ClientResponseError():
             return f"{type(exc).__name__}: {exc.message.partition(chr(10))[0]}"  # behind it stand bytes of the answer
         case aiohttp.InvalidURL():
             return type(exc).__name__
+        case aiohttp.ClientOSError():
+            return f"{type(exc).__name__}: {str(exc).partition(' for http')[0]}"  # of a body that could not be written
         case _:
             return f"{type(exc).__name__}: {exc}"
 
@@ -87,8 +92,8 @@ def _handshake(cause: BaseException, alias: str, detail: str) -> errors.TokenErr
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}:
         return errors.TokenTLSError("what answers there does not speak TLS", alias=alias, log_detail=detail)
     if "HANDSHAKE_FAILURE" in reason:
-        told = "the server ended the TLS handshake; some do so without a client certificate"
-        return errors.TokenTLSError(told, alias=alias, log_detail=detail)
+        told = "the server ended the TLS handshake, as one does that wants a client certificate"
+        return errors.TokenTLSError(told, alias=alias, field="token_request.tls.cert", log_detail=detail)
     return errors.TokenTLSError("the TLS handshake failed", alias=alias, log_detail=detail)
 
 

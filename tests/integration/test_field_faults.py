@@ -76,7 +76,7 @@ def test_a_wrong_alias_is_refused_at_load(tmp_path: Path) -> None:
         pytest.param(answer(302, headers={"Location": "http://127.0.0.1:1/login"}), 502, "token_endpoint_redirect", "token_url", id="302"),
         pytest.param(answer(200, HTML, content_type="text/html"), 503, "token_response_not_json", "token_url", id="html in a 200"),
         pytest.param(answer(200, ""), 503, "token_response_not_json", "token_url", id="empty 200"),
-        pytest.param(answer(200, "[]"), 503, "token_response_not_json", "token_url", id="a list"),
+        pytest.param(answer(200, "[]"), 503, "token_response_invalid", "token_url", id="a list"),
         pytest.param(
             answer(200, {"access_token": "", "token_type": "Bearer"}), 503, "token_response_invalid", "token_url", id="empty token"
         ),

@@ -79,7 +79,11 @@ def late(reason: str) -> aiohttp.ClientOSError:
             "refuses the client certificate",
         ),
         (aiohttp.ClientConnectorSSLError(PLACE, alert("WRONG_VERSION_NUMBER")), "token_url", "does not speak TLS"),
-        (aiohttp.ClientConnectorSSLError(PLACE, alert("SSLV3_ALERT_HANDSHAKE_FAILURE")), "token_url", "without a client certificate"),
+        (
+            aiohttp.ClientConnectorSSLError(PLACE, alert("SSLV3_ALERT_HANDSHAKE_FAILURE")),
+            "token_request.tls.cert",
+            "wants a client certificate",
+        ),
         (aiohttp.ClientConnectorSSLError(PLACE, alert("NO_CIPHERS_AVAILABLE")), "token_url", "the TLS handshake failed"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -103,8 +107,9 @@ def test_a_handshake_by_its_reason(exc: Exception, field: str, told: str) -> Non
             message="Bad status line\n\n  b'token=FunctionKey'",
         ),
         aiohttp.InvalidURL("https://login.test/token?code=FunctionKey"),
+        aiohttp.ClientOSError(None, "Can not write request body for https://login.test/token?code=FunctionKey"),
     ],
-    ids=["response", "url"],
+    ids=["response", "url", "body"],
 )
 def test_a_query_never_reaches_the_log(exc: Exception) -> None:
     """A token endpoint's query may hold a key; aiohttp says the whole URL."""
@@ -126,3 +131,13 @@ def test_behind_a_proxy(exc: Exception) -> None:
 def test_timeout_says_its_seconds() -> None:
     """The limit that was spent is among the facts."""
     assert "no answer within 2.5 s" in translated(TimeoutError(), alias="crm", proxy=None, timeout=2.5).facts
+
+
+def test_a_request_that_is_not_taken() -> None:
+    """A server that closes before it has read the request is likely to want a certificate; aiohttp forgets its alert."""
+    exc = aiohttp.ClientOSError(None, "Can not write request body for https://login.test/token")
+    exc.__cause__ = aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+    error = translated(exc, alias="crm", proxy=None, timeout=10)
+    assert type(error) is errors.TokenUnreachableError
+    assert "wants a client certificate" in error.facts
+    assert "login.test" not in error.detail + error.log_detail
