@@ -12,6 +12,7 @@ from proxy.oauth.client_auth import NEEDS
 from proxy.oauth.grants import ExchangedToken
 from proxy.oauth.options import Assertion, Refresh, Step
 from proxy.oauth.template import Template
+from proxy.oauth.vocabulary import known
 from proxy.settings import checks, key_rules, request_rules, words
 from proxy.settings.said import UNKNOWN
 
@@ -30,6 +31,10 @@ def faults(said: Said) -> Iterator[Fault]:
     for name, what in _ONE_LINE.items():
         if (text := said.secret(name)) is not None and not {"\r", "\n"}.isdisjoint(text):  # RFC 6749 appendix A.2
             yield said.at(name, f"the secret has a line end in it; a {what} is one line")
+    values = said.node.get("values")
+    for name, entry in values.entries.items() if values is not None else ():
+        if not known(f"values.{name}"):
+            yield entry.place, entry.node.key, "a value's name is made of letters, digits, `_` and `-`, and does not begin with a digit"
     yield from _addresses(said)
     yield from checks.not_zero(said.node, ("lifetime", "when_missing"), said.values)
     yield from checks.not_zero(said.node, ("lifetime", "fixed"), said.values)
@@ -88,8 +93,9 @@ def url_fault(said: Said, template: Template) -> str | None:
     url = said.rendered(template)
     if UNKNOWN in "/".join(url.split("/", 3)[:3]):
         return None
-    known = url.replace(UNKNOWN, "x")
-    return endpoint_fault(known, allow_plaintext=said.yes("allow_plaintext"), allow_link_local=said.yes("allow_link_local"))
+    return endpoint_fault(
+        url.replace(UNKNOWN, "x"), allow_plaintext=said.yes("allow_plaintext"), allow_link_local=said.yes("allow_link_local")
+    )
 
 
 def endpoint_fault(url: str, *, allow_plaintext: bool, allow_link_local: bool) -> str | None:

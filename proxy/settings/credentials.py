@@ -77,7 +77,8 @@ def _draft(alias: str, place: Place, node: Node, findings: Findings) -> Credenti
     struct = grant_struct(name) if name else None
     known = fields(struct) if struct else every_field()
     explained = words.explained(node.key, node.entries, [*known, *_TYPE])
-    if node.kind == "mapping" and "type" not in explained.union(node.entries):
+    by_preset = findings.under(node.place.file, join(node.key, "provider"))  # a wrong one may stand for the type too
+    if node.kind == "mapping" and not by_preset and "type" not in explained.union(node.entries):
         conversion.missing(node, "type")
     values = conversion.keys(node, known, partial=struct is None, besides=_TYPE)
     whole = _with_client_auth(name, values or {})

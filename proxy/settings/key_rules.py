@@ -35,6 +35,8 @@ def faults(said: Said) -> Iterator[Fault]:
     for name, written in _THUMBPRINTS.items():
         if getattr(assertion, name) and not said.has("certificate"):
             yield said.at("certificate", f"this key is missing; assertion.{written} is its thumbprint")
+    if assertion.claims is not None and not isinstance(assertion.claims.source, dict):
+        yield said.at("assertion.claims", "expected a mapping of names to values")
     if assertion.alg is not None and (text := _alg_fault(said, assertion.alg, key)):
         yield said.at("assertion.alg", text)
     if said.has("dpop_key") and "dpop" not in said.explained and not said.yes("dpop"):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from proxy.settings.said import Said
     from proxy.settings.source import Node
 
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 §5.5, without the bytes that few servers take
+_NO_VALUE = "a header's value is ASCII without a line end or control character"
 _QUERY_NAME = re.compile(r"[^\s?&=#\x00-\x1f\x7f]+")
 
 
@@ -58,6 +60,8 @@ def _request(node: Node, options: RequestOptions) -> Iterator[Fault]:
                 yield checks.fault(item, "`body` stands in place of every parameter in the body; write this one into it, or say in: query")
             elif param.in_ == "header":
                 yield from header_name(item.nearest("key"), param.key)
+                if isinstance(value := param.value.source, str) and not _FIELD_VALUE.fullmatch(value):
+                    yield checks.fault(item.nearest("value"), _NO_VALUE)
     if options.content_type == "xml" and (text := _xml_fault(options.body)):
         yield checks.fault(node.nearest("body") if options.body else node.nearest("content_type"), text)
     if options.content_type == "form" and options.body is not None and not isinstance(options.body.source, dict):
@@ -120,6 +124,9 @@ def _placement(said: Said) -> Iterator[Fault]:
     elif placement.value is not None and placement.prefix is not None:
         yield said.at("token_placement.prefix", "said together with `value`, which is the whole header; write it into that")
     yield from header_name(said.node.nearest("token_placement", "header"), placement.header)
+    for name, text in (("prefix", placement.prefix), ("value", placement.value.source if placement.value is not None else None)):
+        if text is not None and not _FIELD_VALUE.fullmatch(text):
+            yield said.at(f"token_placement.{name}", _NO_VALUE)
     plain = placement.header.lower() == "authorization" and placement.query is None and placement.value is None
     if said.yes("dpop") and not (plain and placement.prefix is None):
         yield said.at("token_placement", "a token that is bound by dpop goes to Authorization, behind `DPoP` (RFC 9449 section 7.1)")

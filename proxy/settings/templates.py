@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from proxy.settings.problems import Findings
 
 HELD_BY = "token_url, token_request, steps, refresh, assertion and token_placement.value"  # the keys that are read at a request
+_UNKNOWN = re.compile(r"\A\$\{[!-~]+\}(?= is no )")  # the name may be a part of a secret that holds a brace by chance
 SECRET_LIKE = re.compile(r"secret|passw|pwd|token|api_?key|private|credential|(^|[_-])key$", re.IGNORECASE)
 
 
@@ -86,7 +87,7 @@ class CredentialConversion(Conversion):
         try:
             return Template.parse(node.value)
         except ValueError as exc:
-            self.fail(node, str(exc))
+            self.fail(node, _UNKNOWN.sub("a ${...} in it", str(exc)))
             return None
 
     def _template(self, node: Node) -> Any:

@@ -6,6 +6,8 @@ import pytest
 
 from proxy.oauth.client_auth import CLIENT_AUTH, NEEDS
 from proxy.settings.credential_rules import sources_of
+from proxy.settings.providers import names
+from proxy.settings.words import either
 from tests.unit.settings.conftest import CLIENT, GRANT, TOKEN_URL, Loaded, Told
 
 NO_AUTH = f"type: oauth2_client_credentials\n{TOKEN_URL}client_id: erp\n"
@@ -20,6 +22,14 @@ PLACE = "write {env: NAME} or {file: PATH}"
 WAIT = "the two wait for each other's token: that credential takes this one's, by `from`"
 
 BROKEN = {
+    "a value that no template can name": (
+        GRANT + "values: {a b: x}\n",
+        ["values.'a b': a value's name is made of letters, digits, `_` and `-`, and does not begin with a digit"],
+    ),
+    "a preset that is not there": (
+        "provider: salesforc\nclient_id: a\n",
+        [f"provider: expected {either(names())}; did you mean salesforce?"],
+    ),
     "two endpoints": (GRANT + "issuer: https://a.example\n", ["issuer: said together with token_url; say one of them"]),
     "issuer with a query": (
         GRANT.replace("token_url: https://login.example/token", "issuer: https://a.example/?x=1"),

@@ -30,6 +30,10 @@ BROKEN = {
         ASSERTED + "private_key: {file: key}\nassertion: {x5t#S256: true}\n",
         ["certificate: this key is missing; assertion.x5t#S256 is its thumbprint"],
     ),
+    "claims that are a list": (
+        ASSERTED + "private_key: {file: key}\nassertion: {claims: [a]}\n",
+        ["assertion.claims: expected a mapping of names to values"],
+    ),
     "an algorithm of another key": (
         ASSERTED + "private_key: {file: key}\nassertion: {alg: RS256}\n",
         ["assertion.alg: alg RS256 does not fit the private key, which is P-256; change assertion.alg to ES256"],

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.settings.conftest import GRANT, TOKEN_URL, Told
 
 ELSEWHERE = "a token that is bound by dpop goes to Authorization, behind `DPoP` (RFC 9449 section 7.1)"
+LINES = "a header's value is ASCII without a line end or control character"
 ROOT = "an XML request is written as `body`, a mapping whose one key is the root element"
 
 BROKEN = {
@@ -26,6 +27,14 @@ BROKEN = {
     "a header of ours": (
         "token_request: {params: [{key: Content-Length, value: b, in: header}, {key: a b, value: b, in: header}]}",
         ["token_request.params[0].key: bearerd sets this header itself", "token_request.params[1].key: not a header name"],
+    ),
+    "lines in a header": (
+        'token_request: {params: [{key: A, value: "a\\nb", in: header}]}\ntoken_placement: {prefix: "a\\nb"}',
+        [f"token_request.params[0].value: {LINES}", f"token_placement.prefix: {LINES}"],
+    ),
+    "lines in a header that is made": (
+        'token_placement: {value: "${token}\\n"}',
+        [f"token_placement.value: {LINES}"],
     ),
     "half a client certificate": (
         "token_request: {tls: {cert: certificate}}",

@@ -115,7 +115,7 @@ BROKEN = {
         "values: {a: {env: UNSET}}\naudience: '${values.a}'\n",
         ["values.a: environment variable UNSET is not set"],
     ),
-    "no name": ("audience: '${clientid}'\n", ["audience: ${clientid} is no name; did you mean ${client_id}?"]),
+    "no name": ("audience: '${clientid}'\n", ["audience: a ${...} in it is no name; did you mean ${client_id}?"]),
     "no end": (
         "token_request: {body: {a: '${client_id'}}\n",
         ["token_request.body.a: a ${ has no } after its name; a literal ${ is written $${"],
