@@ -6,9 +6,11 @@ One walk for every grant: the grant's own parameters, the client's proof, then w
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from proxy.errors import SecretUnavailableError
 from proxy.oauth import xml
 from proxy.oauth.client_auth import CLIENT_AUTH, Proof
 from proxy.oauth.exchange import TokenRequest
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from proxy.oauth.tree import Tree
 
 Said = dict[str, object]
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # RFC 9110 §5.5
 _ACCEPTED = {"form": "application/json", "json": "application/json", "xml": "application/xml"}
 _MEDIA = {"form": "application/x-www-form-urlencoded", "json": "application/json", "xml": "application/xml"}
 
@@ -50,7 +53,18 @@ def written(options: RequestOptions, url: str, names: Names, *, said: Mapping[st
 
     Raises:
         LookupError: a template names what is not known here.
+        SecretUnavailableError: what a secret or an answer put into it cannot be sent; it is not shown.
     """
+    try:
+        return _written(options, url, names, said=said, proof=proof)
+    except UnicodeEncodeError:  # half a character, as JSON may hold; the exception would show it
+        told = "the token request holds what is no UTF-8 text"
+    except ValueError as exc:
+        told = f"the token request cannot be written: {exc}"
+    raise SecretUnavailableError(told, alias=names.facts.alias, field="token_request")
+
+
+def _written(options: RequestOptions, url: str, names: Names, *, said: Mapping[str, object], proof: Proof) -> TokenRequest:
     places: dict[str, Said] = {"body": {**said, **proof.parameters}, "query": {}, "header": {}}
     if options.grant_type_in == "query" and "grant_type" in places["body"]:
         places["query"]["grant_type"] = places["body"].pop("grant_type")
@@ -68,7 +82,10 @@ def _headers(ours: Mapping[str, str], added: Mapping[str, object]) -> dict[str, 
     """Ours, and what is added, which takes the place of a header of its name however that is spelled (RFC 9110 §5.1); null: none."""
     named = {name.lower() for name in added}
     kept = {name: value for name, value in ours.items() if name.lower() not in named}
-    return kept | {name: _text(value) for name, value in added.items() if value is not None}
+    texts = {name: _text(value) for name, value in added.items() if value is not None}
+    if any(_CONTROL.search(text) for text in texts.values()):
+        raise ValueError("a header's value has no line end and no control character")
+    return kept | texts
 
 
 def _rendered(tree: Tree, names: Names) -> object:

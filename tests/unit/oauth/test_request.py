@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.errors import SecretUnavailableError
 from proxy.oauth import xml
 from proxy.oauth.exchange import Resource, Scope, TokenRequest
 from proxy.oauth.options import Param, RequestOptions, TokenRequestOptions
@@ -230,6 +231,28 @@ def test_a_name_that_stands_for_nothing() -> None:
     """A template whose name has no value sends nothing."""
     with pytest.raises(LookupError, match="assertion"):
         requested(**params(("a", "${assertion}", "body")))
+
+
+@pytest.mark.parametrize(
+    ("secret", "options"),
+    [
+        ("s3cr3t\r\nX: y", params(("K", "${values.key}", "header"))),
+        ("s3cr3t\x00", params(("K", "${values.key}", "header"))),
+        ("s3cr3t\x00", {"content_type": "xml", "body": {"login": "${values.key}"}}),
+        ("s3cr3t\ud800", {"body": {"login": "${values.key}"}}),
+        ("s3cr3t\ud800", params(("K", "${values.key}", "query"))),
+        ("s3cr3t\ud800", params(("K", "${values.key}", "header"))),
+    ],
+)
+def test_what_cannot_be_sent(secret: str, options: dict[str, Any]) -> None:
+    """What a secret puts where it cannot stand is the credential's fault, not the network's, and is not shown."""
+    said = {"body": Tree.parse(options["body"])} if "body" in options else {}
+    grant = crm(token_request=TokenRequestOptions(**{**options, **said}), values={"key": Text(secret)})
+    with pytest.raises(SecretUnavailableError) as caught:
+        token_request(names_of(grant), {})
+    assert caught.value.key == "credentials.crm.token_request"
+    assert "s3cr3t" not in caught.value.detail + caught.value.log_detail
+    assert caught.value.__context__ is None or "s3cr3t" not in str(caught.value.__context__)
 
 
 def test_nothing_is_shown() -> None:
