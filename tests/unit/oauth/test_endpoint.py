@@ -174,6 +174,19 @@ async def test_next_secret_for_several_subjects_at_once(server: Server, bench: B
     assert bench.next_secrets == ["crm"]
 
 
+async def test_back_to_the_current_secret(server: Server, bench: Bench) -> None:
+    """Where the next secret is refused later, the current one is tried again, and nothing is told of it."""
+    good = ["next"]
+    answering(server, lambda form: issuing() if form["client_secret"] in good else (401, {"error": "invalid_client"}))
+    endpoint = bench.endpoint(posting(server.url, client_secret=ROTATION))
+    await endpoint.fetch(KEY)
+    good[:] = ["current"]
+    await endpoint.fetch(KEY)
+    await endpoint.fetch(KEY)
+    assert [form["client_secret"] for form in forms(server)] == ["current", "next", "next", "current", "current"]
+    assert bench.next_secrets == ["crm"]
+
+
 async def test_both_secrets_refused(server: Server, bench: Bench) -> None:
     """Two refusals are the end; one more exchange begins with the current secret again."""
     answering(server, lambda _: (401, {"error": "invalid_client"}))

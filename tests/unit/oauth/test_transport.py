@@ -479,3 +479,25 @@ async def test_end_and_new_begin(server: Server) -> None:
     for _ in range(2):
         assert (await transport.send(TokenRequest(server.url, b"", {}))).status == 200
         await transport.aclose()
+
+
+async def test_egress_proxy_that_leads_nowhere(server: Server, bench: Bench) -> None:
+    """Another refusal of CONNECT is the proxy's as well, with its status."""
+
+    async def bad_gateway(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=502)
+
+    server.answer = bad_gateway
+    error = await refused(bench.endpoint(plain("https://login.test/"), egress=Egress(proxy=server.url)))
+    assert (error.code, error.key) == ("token_egress_error", "egress.proxy")
+    assert "the egress proxy answered 502" in error.facts
+
+
+async def test_egress_proxy_whose_password_is_no_text(server: Server, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password with foreign bytes is told without showing any of it."""
+    monkeypatch.setenv("PROXY_PASSWORD", "abc\udcff")
+    egress = Egress(proxy=server.url, username="bearerd", password=Env("PROXY_PASSWORD"))
+    error = await refused(bench.endpoint(plain("http://login.test/"), egress=egress))
+    assert (error.code, error.key) == ("token_egress_error", "egress.password")
+    assert "udcff" not in error.detail + error.log_detail
+    assert server.seen == []
