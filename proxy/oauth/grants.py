@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import msgspec
 
-from proxy.errors import TokenInvalidClientError, TokenRefusedError
+from proxy.errors import TokenInvalidClientError, TokenInvalidGrantError, TokenRefusedError
 from proxy.oauth.asserting import bearer_assertion, saml_assertion
 from proxy.oauth.client_auth import ClientAuthName, Proof
 from proxy.oauth.lifetime import Lifetime, times
@@ -75,6 +75,10 @@ def exchange(grant: Grant, facts: Facts) -> Generator[TokenRequest, TokenRespons
 class Refreshable(EndpointOptions, frozen=True, kw_only=True):
     """A grant whose answer may bring a refresh token (RFC 6749 §6)."""
 
+    def falls_back(self, refused: TokenRefusedError, _facts: Facts) -> bool:
+        """Whether the grant in full is worth a try after a refusal: not where it would show the same client."""
+        return not isinstance(refused, TokenInvalidClientError)
+
 
 def _refreshable(grant: Grant) -> TypeGuard[Refreshable]:
     """A vendor's own login is renewed otherwise than by logging in only where the credential says how."""
@@ -84,9 +88,9 @@ def _refreshable(grant: Grant) -> TypeGuard[Refreshable]:
 def _refreshed(grant: Refreshable, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
     try:
         return (yield from refreshed(grant, facts, facts.refresh_token or ""))
-    except TokenInvalidClientError:
-        raise  # the grant in full would show the same client
-    except TokenRefusedError:
+    except TokenRefusedError as refused:
+        if not grant.falls_back(refused, facts):
+            raise
         return (yield from cast("Grant", grant).exchange(facts))
 
 
@@ -143,6 +147,10 @@ class RefreshToken(Refreshable, frozen=True, kw_only=True):
 
     refresh_token: Secret
 
+    def falls_back(self, refused: TokenRefusedError, facts: Facts) -> bool:
+        """Only where the newest one has ended and another is said: a server that sees a used one again may end all (RFC 9700 §4.14.2)."""
+        return isinstance(refused, TokenInvalidGrantError) and facts.read(self.refresh_token) != facts.refresh_token
+
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         return (yield from refreshed(self, facts, facts.read(self.refresh_token)))
 
@@ -176,8 +184,8 @@ class ExchangedToken(Options, frozen=True, kw_only=True):
     type: str = ACCESS_TOKEN
 
     def value(self, facts: Facts) -> str:
-        """The token itself."""
-        return facts.tokens[self.from_] if self.from_ else _presented(facts, self.header or "")
+        """The token itself; of a header, without the scheme before it."""
+        return facts.tokens[self.from_] if self.from_ else facts.key.presented[(self.header or "").lower()].rpartition(" ")[2]
 
 
 class TokenExchange(Refreshable, frozen=True, kw_only=True):
@@ -246,9 +254,8 @@ class SecureParameter(CredentialOptions, frozen=True, kw_only=True):
 def _jwt(grant: EndpointOptions, facts: Facts) -> str:
     """What a credential asserts: another alias's token, the caller's, or a JWT of its own."""
     said = grant.assertion
-    if said.from_ or said.header:
-        return ExchangedToken(from_=said.from_, header=said.header).value(facts)
-    return bearer_assertion(Names(grant, facts))
+    taken = ExchangedToken(from_=said.from_, header=said.header)
+    return taken.value(facts) if said.from_ or said.header else bearer_assertion(Names(grant, facts))
 
 
 def _asserted(grant: Refreshable, facts: Facts, grant_type: str, assertion: str) -> Generator[TokenRequest, TokenResponse, Token]:
@@ -258,12 +265,6 @@ def _asserted(grant: Refreshable, facts: Facts, grant_type: str, assertion: str)
     return parse_token(response, names)
 
 
-def _presented(facts: Facts, header: str) -> str:
-    """The token that the caller presented in `header`, without its scheme."""
-    said = facts.key.presented[header.lower()]
-    return said.rpartition(" ")[2]
-
-
 def _static(grant: CredentialOptions, facts: Facts, value: str, *, prefix: str | None = None) -> Token:
     """A credential that does not expire; it is read again as often as `lifetime.when_missing` says."""
     names = Names(cast("EndpointOptions", grant), facts).knowing(token=value)  # only what every credential has is looked up
@@ -271,8 +272,7 @@ def _static(grant: CredentialOptions, facts: Facts, value: str, *, prefix: str |
     if prefix is not None and said.prefix is None:
         said = msgspec.structs.replace(said, prefix=prefix)
     put = placed(names, value, said=said)
-    lifetime = grant.lifetime.fixed or grant.lifetime.when_missing
-    due, usable, expires = times(facts.now, lifetime, grant.lifetime, facts.jitter)
+    due, usable, expires = times(facts.now, grant.lifetime.fixed or grant.lifetime.when_missing, grant.lifetime, facts.jitter)
     return Token(
         value=value,
         obtained_at=facts.now,

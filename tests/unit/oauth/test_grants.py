@@ -255,6 +255,21 @@ def test_no_fallback(answered: TokenResponse) -> None:
     assert (len(done.requests), done.token) == (1, None)
 
 
+@pytest.mark.parametrize(
+    ("answered", "newest"),
+    [
+        (answer({"error": "slow_down"}, 400), "r1"),
+        (answer({}, 403), "r1"),
+        (answer({"error": "invalid_scope"}, 400), "r1"),
+        (REFUSED, "r0"),
+    ],
+)
+def test_a_used_refresh_token_is_not_shown_again(answered: TokenResponse, newest: str) -> None:
+    """The configured one was used long ago: it is tried again only where the newest has ended, and is not the same."""
+    done = run(REFRESHABLE["refresh token"](), answered, answer(GOOD), refresh_token=newest)
+    assert (len(done.requests), done.token) == (1, None)
+
+
 def test_a_refresh_keeps_its_own_grant_type() -> None:
     """`grant_type` is said of the grant, not of its refresh; the resource is named again, the scope stays what was granted."""
     grant = Password(**ADA, **ASKED, grant_type="http://vendor.test/realm")
