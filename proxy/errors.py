@@ -233,6 +233,7 @@ class TokenError(ProxyError):
     field: ClassVar[str | None] = "token_url"
     cool_down: ClassVar[bool] = True  # 30 s to 5 min, not the short backoff of what may heal by itself
     skew: float | None = None  # seconds that this host's clock is ahead of the server's; None: no answer said
+    seen: str = ""  # of an answer that says nothing itself: its title, its target, its first words; for operators
 
     def __init__(
         self,

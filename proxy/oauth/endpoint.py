@@ -112,7 +112,7 @@ class TokenEndpoint:
         except TokenError as error:
             if isinstance(error, TokenEndpointNotFoundError):
                 self._metadata = None
-            error.log_detail = error.log_detail or _place(self._url)
+            error.log_detail = error.log_detail or ": ".join(filter(None, (_place(self._url), error.seen)))
             raise
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             proxy = self._transport.proxy_key(self._url) if self._url and not isinstance(exc, aiohttp.InvalidURL) else None

@@ -5,16 +5,18 @@ A declared error code counts before the status (RFC 6749 §5.2), also inside a 2
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from proxy import errors
 from proxy.oauth.clock import TOLERATED, skew
 from proxy.oauth.clock import told as clock_told
 from proxy.oauth.declared import Declared, declared, fine
 from proxy.oauth.expiry import retry_after
-from proxy.oauth.quoting import quoted
+from proxy.oauth.quoting import MAX_READ, quoted
 from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, target_key
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _CLIENT_ID = {"invalid_client_id", "unknown_client", "application_cannot_be_foun
 _A_PERSONS = {"consent_required", "interaction_required"}  # OpenID Connect Core §3.1.2.6; no key gives consent
 _TARGET = {"invalid_target", "invalid_resource"}  # RFC 8707 §2, and Entra
 _DPOP = {"invalid_dpop_proof", "use_dpop_nonce"}  # RFC 9449 §5
+_TITLE = re.compile(r"<title[^>]*>([^<]{1,300})", re.IGNORECASE)
 _NOT_FOUND = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
 
 
@@ -78,6 +81,22 @@ class Answer:
         """Seconds that this host's clock is ahead of the server's."""
         return skew(self.response.headers.get("date", ""), self.names.facts.epoch)
 
+    def noted(self, error: errors.TokenError) -> errors.TokenError:
+        """The error with what the answer shows beside it."""
+        error.skew, error.seen = self.skew, self._seen
+        return error
+
+    @property
+    def _seen(self) -> str:
+        """Where a redirect leads, an HTML page's title, or the first words of another text; "" where members say it."""
+        if location := self.response.headers.get("location"):
+            host, path = _target(location)
+            return f"to {host}{self.quote(path)}"
+        start = self.response.body[:MAX_READ].decode("utf-8", "replace").strip()
+        if title := _TITLE.search(start):
+            return f'a page "{self.quote(" ".join(title[1].split()))}"'
+        return "" if self.body is not None or start[:1] in {"{", "[", ""} else self.quote(start)
+
     @property
     def _has_token(self) -> bool:
         return self.names.grant.token_response.access_token.find(self.response, self.decoded) is not None
@@ -95,9 +114,7 @@ class Answer:
 def refusal(answer: Answer) -> errors.TokenError | None:
     """Why there is no token, in the order in which a cause is certain; None: nothing was refused."""
     error = _refusal(answer)
-    if error is not None:
-        error.skew = answer.skew
-    return error
+    return None if error is None else answer.noted(error)
 
 
 def _refusal(answer: Answer) -> errors.TokenError | None:
@@ -186,3 +203,14 @@ def _clock(answer: Answer) -> str:
 def _field(answer: Answer, key: str) -> str:
     """No key repairs a clock."""
     return "" if _wrong_clock(answer) else key
+
+
+def _target(location: str) -> tuple[str, str]:
+    """Origin and path of a redirect's target; its query may hold what was sent."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "", ""
+    host = parts.hostname or ""
+    plain = parts.scheme in {"http", "https"} and host.isascii() and host.isprintable()
+    return (f"{parts.scheme}://{host}" if plain else ""), parts.path

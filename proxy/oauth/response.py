@@ -44,7 +44,7 @@ def parse_token(response: TokenResponse, names: Names, *, typed: bool = True) ->
     answer = heard(response, names)
     if answer.decoded is None and _in_body(names.grant.token_response.access_token):
         empty = " with an empty body" if not response.body.strip() else ", not a JSON object"
-        raise errors.TokenNotJSONError(answer.said + empty, alias=names.facts.alias)
+        raise answer.noted(errors.TokenNotJSONError(answer.said + empty, alias=names.facts.alias))
     return _token(answer, names.hearing("response", response, {}), typed=typed)
 
 

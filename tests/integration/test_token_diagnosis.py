@@ -52,20 +52,29 @@ class Case:
     says: Mapping[str, Any] = field(default_factory=dict)
 
 
-def declared(error: str, description: str = "", status: int = 400, **headers: str) -> Reply:
-    said = {"error": error, **({"error_description": description} if description else {})}
-    return answer(status, said, headers={name.replace("_", "-"): value for name, value in headers.items()})
+def declared(error: str, description: str = "", status: int = 400) -> Reply:
+    return answer(status, {"error": error, **({"error_description": description} if description else {})})
+
+
+def with_date(status: int, said: object, header: str, seconds: float) -> Reply:
+    """An answer with a date in this header, so many seconds from when it is asked for."""
+
+    async def reply(exchange: Exchange) -> None:
+        await answer(status, said, headers={header: dated(seconds)})(exchange)
+
+    return reply
 
 
 def dated(seconds: float) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
+PAGE = "<html><title>Sign in</title>"
 JWT = {"client_auth": "client_secret_jwt"}
 PASSWORD = {"type": "oauth2_password", "username": "u", "password": "p4ssword-of-the-user"}
 ANSWERS = {
-    "wrong": Case(answer(404, "<html>", content_type="text/html"), 502, "token_endpoint_not_found", "token_url", "404 text/html"),
-    "html": Case(answer(200, "<html>", content_type="text/html"), 503, "token_response_not_json", "token_url", "200 text/html"),
+    "wrong": Case(answer(404, PAGE, content_type="text/html"), 502, "token_endpoint_not_found", "token_url", "404 text/html"),
+    "html": Case(answer(200, PAGE, content_type="text/html"), 503, "token_response_not_json", "token_url", "200 text/html"),
     "redirect": Case(answer(302, headers={"Location": "http://127.0.0.1:1/"}), 502, "token_endpoint_redirect", "token_url", "302"),
     "client": Case(declared("invalid_client", status=401), 502, "token_invalid_client", "client_secret", "used was client_secret_basic"),
     "method": Case(
@@ -92,10 +101,10 @@ ANSWERS = {
     ),
     "form": Case(answer(415, ""), 502, "token_request_refused", "token_request.content_type", "does not take a form body"),
     "unread": Case(declared("invalid_request", "Missing grant_type"), 502, "token_request_refused", "token_request.content_type"),
-    "ahead": Case(declared("invalid_client", Date=dated(-100)), 502, "token_invalid_client", "", "clock is 10", JWT),
-    "behind": Case(declared("invalid_grant", Date=dated(300)), 502, "token_invalid_grant", "", "behind the server's", JWT),
+    "ahead": Case(with_date(401, {"error": "invalid_client"}, "Date", -100), 502, "token_invalid_client", "", "ahead of the server's", JWT),
+    "behind": Case(with_date(400, {"error": "invalid_grant"}, "Date", 100), 502, "token_invalid_grant", "", "behind the server's", JWT),
     "limit": Case(answer(429, headers={"Retry-After": "60"}), 503, "token_rate_limited", ""),
-    "limit-by-date": Case(answer(429, headers={"Retry-After": dated(90)}), 503, "token_rate_limited", ""),
+    "limit-by-date": Case(with_date(429, "", "Retry-After", 90), 503, "token_rate_limited", ""),
     "errors": Case(answer(400, {"errors": [{"code": "601", "message": "no"}]}), 502, "token_request_refused", "token_url", "601 (no)"),
     "object": Case(answer(403, {"error": {"message": "no app"}}), 502, "token_request_refused", "token_url", "error (no app)"),
     "fault": Case(
@@ -183,6 +192,7 @@ async def test_every_refusal_has_its_code_and_its_key(
     assert [alias for alias, case in ANSWERS.items() if case.words not in found[alias][3]] == []
     assert max(len(said[3]) for said in found.values()) < 700
     assert SECRET not in running.said
+    assert running.wait_for(lambda line: line.get("alias") == "html" and 'a page "Sign in"' in (line.get("log_detail") or ""))
     assert raw_upstream.requests == []
 
     assert running.config is not None
@@ -401,7 +411,7 @@ async def test_a_clock_matters_to_signatures_alone(
     (tmp_path / "key.pem").write_bytes(pem)
     (tmp_path / "key.pem").chmod(0o600)
     signed = {"client_auth": "private_key_jwt", "private_key": {"file": str(tmp_path / "key.pem")}}
-    token_server.reply = declared("invalid_client", Date=dated(-3600))
+    token_server.reply = with_date(401, {"error": "invalid_client"}, "Date", -3600)
     aliases = {"plain": credential(token_server.token_url, {}), "signed": credential(token_server.token_url, signed)}
     del aliases["signed"]["client_secret"]
     running = bearerd(*(route(alias, raw_upstream) for alias in aliases), credentials=aliases)

@@ -183,7 +183,7 @@ async def test_a_wrong_endpoint_is_told_in_a_sentence(run: Run, configure: Confi
         "  token   FAILED  Alias 'crm': the token endpoint answered 404 text/html. "
         "Change credentials.crm.token_url. Nothing was sent to the API."
     )
-    assert code.strip() == f"token_endpoint_not_found at {tokens.token_url}"
+    assert code.strip() == f"token_endpoint_not_found at {tokens.token_url}: <html>"
     assert re.fullmatch(r"config/proxy.yaml:\d+:\d+: credentials.crm.token_url", place.strip())
     assert checks.strip() == "checks: secret ok, dns ok, connect ok, http FAILED"
     assert called == "  api     -       not called: there is no token for route /crm"

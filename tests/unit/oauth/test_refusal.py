@@ -220,3 +220,23 @@ def test_metadata_stands_beside_the_method() -> None:
         in caught.value.facts
     )
     assert caught.value.key == "credentials.crm.client_auth"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "seen"),
+    [
+        (302, b"", {"location": "https://login.test:8443/sign/in?token=abc#x"}, "to https://login.test/sign/in"),
+        (302, b"", {"location": "//evil\x00/a"}, "to /a"),
+        (302, b"", {"location": "https://[x"}, "to "),
+        (404, b"<html><head><title>\n Sign  in </title>", {"content_type": "text/html"}, 'a page "Sign in"'),
+        (200, b"<html><TITLE lang=en>Hello s3cr3t/+ value</TITLE>", {"content_type": "text/html"}, 'a page "Hello [redacted]"'),
+        (502, b"upstream connect error", {"content_type": "text/plain"}, "upstream connect error"),
+        (500, {"message": "oops"}, {}, ""),
+        (500, b"{oops", {}, ""),
+        (500, b"", {}, ""),
+    ],
+)
+def test_what_an_answer_shows(status: int, body: object, headers: dict[str, str], seen: str) -> None:
+    """Operators see where it leads, a page's title or the first words, cut and without a secret; members speak for themselves."""
+    error = refused(status, body, "client_secret_basic", **headers)
+    assert error.seen == seen
