@@ -27,6 +27,7 @@ _OF_A_SEND = frozenset({"request.method", "request.path"})
 _WITH_ASSERTION = frozenset({"oauth2_jwt_bearer", "oauth2_saml_bearer", "login_token"})
 _STEP = re.compile(r"step(\d+)\.")
 _INSIDE_STEP = re.compile(r"steps\[(\d+)\]")
+_NOT_AGAIN = "a refresh knows no step and no assertion; say refresh: {token_request: ...} for it, or token_response: {refresh_token: null}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Known:
     values: frozenset[str] = frozenset()
     steps: int = 0
     endpoint: bool = False
+    refreshed_alike: bool = False  # a refresh may come, and is written as the first request is
 
     @classmethod
     def of(cls, node: Node, name: str, struct: type | None, values: frozenset[str]) -> Known:
@@ -64,7 +66,15 @@ class Known:
             values=values,
             steps=len(steps.items) if steps else 0,
             endpoint=struct is not None and issubclass(struct, EndpointOptions),
+            refreshed_alike=_refreshed_alike(node, name),
         )
+
+
+def _refreshed_alike(node: Node, name: str) -> bool:
+    if name == "login_token" and node.get("refresh") is None:
+        return False
+    kept = node.get("token_response", "refresh_token")
+    return node.get("refresh", "token_request") is None and (kept is None or kept.kind != "nothing")
 
 
 def reference_faults(references: Iterable[Reference], alias: str, known: Known) -> Iterator[Fault]:
@@ -77,14 +87,17 @@ def reference_faults(references: Iterable[Reference], alias: str, known: Known) 
 
 def _unknown_at_request(name: str, key: str, known: Known) -> str | None:
     section = key.partition(".")[0].partition("[")[0]
+    again = known.refreshed_alike and key.startswith("token_request.params")
     placing = section == "token_placement"
     if text := _unknown_anywhere(name, known):
         return text
     if step := _STEP.match(name):
         inside = _INSIDE_STEP.match(key)
-        return _unknown_step(int(step[1]), known.steps if inside is None else int(inside[1]), known, section)
+        return _unknown_step(int(step[1]), known.steps if inside is None else int(inside[1]), known, section) or (
+            _NOT_AGAIN if again else None
+        )
     if name == "assertion":
-        return _unknown_assertion(section, known)
+        return _unknown_assertion(section, known) or (_NOT_AGAIN if again else None)
     if name == "refresh_token":
         return None if section == "refresh" or "refresh_token" in known.said else _of_a_key("refresh_token")
     if name == "token" or name.startswith("response.") or name in _OF_A_SEND:

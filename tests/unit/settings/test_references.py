@@ -11,6 +11,8 @@ from tests.unit.settings.conftest import GRANT, TOKEN_URL, Told
 LOGIN = f"type: login_token\n{TOKEN_URL}"
 LATER = "is known only when the token is there; that may stand in token_placement.value and a route's inject"
 ASSERTED = "${assertion} is known in token_request and steps of oauth2_jwt_bearer, oauth2_saml_bearer and login_token alone"
+AGAIN = "a refresh knows no step and no assertion; say refresh: {token_request: ...} for it, or token_response: {refresh_token: null}"
+PARAM = "token_request: {params: [{key: a, value: '%s'}]}\n"
 URL = "https://a.example/"
 
 BROKEN = {
@@ -67,6 +69,14 @@ BROKEN = {
             for key in ("token_placement.value", "refresh.token_url")
         ],
     ),
+    "an assertion that a refresh does not have": (
+        f"type: oauth2_jwt_bearer\n{TOKEN_URL}client_id: a\nprivate_key: {{file: key}}\n" + PARAM % "${assertion}",
+        [f"token_request.params[0].value: {AGAIN}"],
+    ),
+    "a step that a refresh does not have": (
+        LOGIN + PARAM % "${step1.x}" + f"steps: [{{token_url: '{URL}'}}]\nrefresh: {{token_url: '{URL}'}}\n",
+        [f"token_request.params[0].value: {AGAIN}"],
+    ),
     "a refresh token of the first request": (
         GRANT + "token_request: {params: [{key: a, value: '${refresh_token}'}]}\n",
         ["token_request.params[0].value: the credential has no `refresh_token` that ${refresh_token} could stand for"],
@@ -90,6 +100,11 @@ GOOD = {
     "secrets in a body": LOGIN + "password: {file: secret}\nclient_secret: {file: secret}\ntoken_request: {body: ['${password}', "
     "'${client_secret}'], content_type: json}\n",
     "steps": LOGIN.replace("/token", "/${step2.a.b}") + f"steps: [{{token_url: '{URL}'}}, {{token_url: '{URL}${{step1.x}}'}}]\n",
+    "an assertion of what is never refreshed": f"type: oauth2_jwt_bearer\n{TOKEN_URL}client_id: a\nprivate_key: {{file: key}}\n"
+    + PARAM % "${assertion}"
+    + "token_response: {refresh_token: null}\n",
+    "a step of what is refreshed otherwise": LOGIN + PARAM % "${step1.x}" + f"steps: [{{token_url: '{URL}'}}]\n"
+    "refresh: {token_request: {}}\n",
     "a step's answer with the token": LOGIN + f"steps: [{{token_url: '{URL}'}}]\ntoken_placement: {{value: '${{step1.x}} ${{token}}'}}\n",
     "a refresh": LOGIN + "refresh: {token_request: {body: {again: '${refresh_token}'}}}\n",
     "a placement": GRANT + "token_placement: {value: 'a ${token} ${response.x} ${request.method} ${request.path} ${random}'}\n",
