@@ -95,7 +95,8 @@ class Answer:
         start = self.response.body[:MAX_READ].decode("utf-8", "replace").strip()
         if title := _TITLE.search(start):
             return f'a page "{self.quote(" ".join(title[1].split()))}"'
-        return "" if self.body is not None or start[:1] in {"{", "[", ""} else self.quote(start)
+        silent = self.response.status < HTTPStatus.BAD_REQUEST or self.body is not None  # what is no refusal may be a token
+        return "" if silent or start[:1] in {"{", "[", ""} else self.quote(start)
 
     @property
     def _has_token(self) -> bool:

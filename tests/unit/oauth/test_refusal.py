@@ -231,6 +231,8 @@ def test_metadata_stands_beside_the_method() -> None:
         (404, b"<html><head><title>\n Sign  in </title>", {"content_type": "text/html"}, 'a page "Sign in"'),
         (200, b"<html><TITLE lang=en>Hello s3cr3t/+ value</TITLE>", {"content_type": "text/html"}, 'a page "Hello [redacted]"'),
         (502, b"upstream connect error", {"content_type": "text/plain"}, "upstream connect error"),
+        (200, b"a-token", {"content_type": "text/html"}, ""),
+        (200, b"<token>a-token</token>", {"content_type": "text/html"}, ""),
         (500, {"message": "oops"}, {}, ""),
         (500, b"{oops", {}, ""),
         (500, b"", {}, ""),
