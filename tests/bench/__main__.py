@@ -69,7 +69,7 @@ async def bench(calls: int, rounds: int, folder: Path) -> None:
             "client_id": "bench",
             "client_secret": "of-the-bench",
         }
-        bearerd = Bearerd(write_config(folder, [route], {"orders": credential}, {"log": {"access": False}}))
+        bearerd = Bearerd(write_config(folder, [route], {"orders": credential}, {"log": {"level": "info", "access": False}}))
         await asyncio.to_thread(bearerd.__enter__)
         try:
             for connections in (1, 64):

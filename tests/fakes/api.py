@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import ClientSession, TCPConnector, web
 
+from tests.fakes.witness import WITNESS
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -112,6 +114,7 @@ class EchoAPI:
     @web.middleware
     async def _checked(self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        WITNESS.secret(token)
         if "name" in request.match_info and request.path.startswith(("/api/gate/", "/open/gate/")):
             await self.gate(request.match_info["name"]).pass_through()
         if request.match_info.get("zone") == "api":

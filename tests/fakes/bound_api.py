@@ -19,6 +19,8 @@ from joserfc import jws
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from tests.fakes.witness import WITNESS
+
 if TYPE_CHECKING:
     import ssl
 
@@ -91,6 +93,7 @@ class BoundAPI:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         token = request.headers.get("Authorization", "").partition(" ")[2]
+        WITNESS.header(token, request.headers.get("DPoP", ""))
         headers = {"DPoP-Nonce": self.nonce} if self.nonces else {}
         try:
             proof = await self._checked(request, token)

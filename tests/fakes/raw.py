@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from tests.fakes.wire import Body, Head, read_body, read_head
+from tests.fakes.witness import WITNESS
 
 if TYPE_CHECKING:
     import ssl
@@ -159,6 +160,7 @@ class RawUpstream:
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = await read_head(reader)
+        WITNESS.header(head.get("Authorization"), head.get("DPoP"))
         tls = writer.get_extra_info("ssl_object")
         peer = bool(tls and tls.getpeercert(binary_form=True))
         name = getattr(tls, "asked_name", None)
@@ -171,6 +173,7 @@ class RawUpstream:
         if not body.complete:
             self.fragments.append(head.raw + body.raw)
             return True
+        WITNESS.form(body.data)
         exchange = Exchange(Request(head, body, name, peer), reader, writer)
         self.requests.append(exchange.request)
         await (self.script.popleft() if self.script else self.reply)(exchange)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from tests.fakes.raw import Exchange, RawUpstream, Reply, say
+from tests.fakes.witness import WITNESS
 
 if TYPE_CHECKING:
     import asyncio
@@ -73,5 +74,6 @@ class TokenServer(RawUpstream):
     async def _issue(self, exchange: Exchange) -> None:
         token = f"fake-token-{self.port}-{len(self.issued) + 1}"
         self.issued.append(token)
+        WITNESS.secret(token)
         members = {"access_token": token, "token_type": "Bearer", "expires_in": 3600} | self.members
         await answer(body={name: value for name, value in members.items() if value is not ...})(exchange)

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
+from tests.fakes.witness import WITNESS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from multidict import CIMultiDictProxy
+    from yarl import URL
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +62,17 @@ class Caller:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def call(self, url: str, method: str = "GET", **options: Any) -> Got:
+    async def call(self, url: str | URL, method: str = "GET", **options: Any) -> Got:
         """One call; redirects are not followed."""
         began = time.monotonic()
         async with self._session.request(method, url, allow_redirects=False, **options) as response:
             body = await response.read()
-            return Got(response.status, response.headers, body, time.monotonic() - began)
+            got = Got(response.status, response.headers, body, time.monotonic() - began)
+        own = got.get("Content-Type") == "application/problem+json"
+        WITNESS.answer(f"{got.headers} {body.decode(errors='replace')}" if own else got.proxy_status)
+        return got
 
-    async def get(self, url: str, **options: Any) -> Got:
+    async def get(self, url: str | URL, **options: Any) -> Got:
         """GET."""
         return await self.call(url, **options)
 

@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 
 import trustme
 
+from tests.fakes.witness import WITNESS
 from tests.integration.certificates import ClientCertificate, SigningKey, issued, self_signed
 from tests.integration.running import leashed
 
@@ -98,11 +99,13 @@ class AuthorizationServer:
         self.tenant_issuer = f"{self.issuer}{ready['tenant']}"  # the same clients and tokens, for an issuer with a path
         self.user = User(**ready["user"])
         self.introspector = self.client(ttl=3600)
+        WITNESS.sources.append(self.hushed)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        WITNESS.sources.remove(self.hushed)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -198,6 +201,10 @@ class AuthorizationServer:
     def renew_nonces(self) -> None:
         """From now on DPoP nonces that were given so far are refused, with a new one."""
         self._call("POST", "nonces", {})
+
+    def hushed(self) -> list[str]:
+        """Every secret, assertion and token that it was shown or issued since the last time."""
+        return list(self._call("POST", "hushed", {})["hushed"])
 
     def client_certificate(self, subject: str) -> ClientCertificate:
         """A certificate for the common name `subject`, of the authority that the server trusts."""

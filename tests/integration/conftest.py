@@ -20,6 +20,7 @@ from tests.fakes.bound_api import BoundAPI
 from tests.fakes.raw import RawUpstream
 from tests.fakes.relay import Relay
 from tests.fakes.token_server import TokenServer
+from tests.fakes.witness import WITNESS
 from tests.integration.applications import Caller
 from tests.integration.asking import Asker, Prover
 from tests.integration.authorization import AuthorizationServer, Client
@@ -53,6 +54,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "integration" in item.path.parts and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaked() -> Iterator[None]:
+    """What lives as long as the session, such as a bearerd that tests share, said no secret either."""
+    yield
+    assert WITNESS.take() == []
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """No bearerd that ended in this test said a secret of its configuration, or a token: see `tests.fakes.witness`."""
+    yield
+    assert WITNESS.take() == []
 
 
 @pytest.fixture(scope="session")

@@ -14,12 +14,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import yaml
 from aiohttp import ClientSession
+
+from tests.fakes.witness import WITNESS, Mark
+from tests.integration.configured import secrets_in, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 START = 20.0  # seconds until it listens
 STOP = 12.0  # seconds from SIGTERM to its end
+PAGES = "/metrics", "/healthz", "/readyz"
 
 
 def leashed(*command: str) -> list[str]:
@@ -49,8 +56,11 @@ class Bearerd:
     _process: subprocess.Popen[str] | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _said: threading.Condition = field(default_factory=threading.Condition)  # guards out, err
+    _mark: Mark = field(default_factory=WITNESS.begin)
+    _known: set[str] = field(default_factory=set, repr=False)  # secrets that it was started with; a reload may bring others
 
     def __enter__(self) -> Self:
+        self._known = self._secrets()
         self._process = subprocess.Popen(
             leashed(sys.executable, "-m", "proxy", "run", *(["--config", str(self.config)] if self.config else []), *self.arguments),
             cwd=ROOT,
@@ -73,10 +83,12 @@ class Bearerd:
 
     def __exit__(self, *_: object) -> None:
         assert self._process is not None
+        pages = self._pages()
         try:
             code = self._process.returncode if self._process.returncode is not None else self.stop()
         finally:
             self.kill()
+            self._search(pages)
         assert code == 0, f"bearerd ended with {code}\n{self.said}"
 
     @property
@@ -166,6 +178,20 @@ class Bearerd:
             value for key, value in samples.items() if re.split("[{]", key)[0] == f"bearerd_{name}" and all(pair in key for pair in wanted)
         )
 
+    def _pages(self) -> list[str]:
+        """The admin pages as they are now, if it still runs."""
+        pages = []
+        for page in PAGES if self._process and self._process.poll() is None else ():
+            with suppress(OSError), _opened(f"{self.admin_url}{page}") as response:
+                pages.append(response.read().decode())
+        return pages
+
+    def _secrets(self) -> set[str]:
+        return secrets_in(self.arguments, self.env) | (secrets_of(self.config, self.env) if self.config else set())
+
+    def _search(self, pages: list[str]) -> None:
+        WITNESS.search(self._mark, [self.said, *pages], self._known | self._secrets(), name=str(self.config or self.arguments))
+
     def _listen(self, stream: Any, lines: list[str]) -> None:
         for line in stream:
             with self._said:
@@ -176,6 +202,13 @@ class Bearerd:
         proxy = self.wait_for(lambda line: line.get("event") == "listening" and line.get("listener", "proxy") == "proxy", seconds=START)
         admin = self.wait_for(lambda line: line.get("event") == "listening" and line.get("listener") == "admin", seconds=START)
         return f"http://{proxy['address']}", f"http://{admin['address']}"
+
+
+def _opened(url: str) -> Any:
+    try:
+        return urlopen(url, timeout=5)  # noqa: S310  # the address that bearerd said
+    except HTTPError as refused:  # a page that says no is a page
+        return refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +237,7 @@ class Memory:
 
 
 def write_config(folder: Path, routes: Sequence[Mapping[str, Any]], credentials: Mapping[str, Any], extra: Mapping[str, Any]) -> Path:
-    """proxy.yaml in `folder`, with listeners on free ports."""
+    """proxy.yaml in `folder`, with listeners on free ports and every event logged, unless `extra` says otherwise."""
     config = {
         "version": 1,
         "listeners": [{"address": "127.0.0.1:0"}],
@@ -212,6 +245,7 @@ def write_config(folder: Path, routes: Sequence[Mapping[str, Any]], credentials:
         "credentials": dict(credentials),
         "routes": list(routes),
         **extra,
+        "log": {"level": "debug", **extra.get("log", {})},
     }
     path = folder / "proxy.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))

@@ -7,64 +7,55 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.fakes.api import EchoAPI
     from tests.fakes.raw import RawUpstream
     from tests.integration.applications import Caller
-    from tests.integration.authorization import AuthorizationServer
-    from tests.integration.certificates import SigningKey
+    from tests.integration.authorization import AuthorizationServer, Client
     from tests.integration.conftest import StartBearerd
     from tests.integration.glewlwyd import Glewlwyd
 
 TYPE = "oauth2_client_credentials"
 
 
-@pytest.mark.parametrize("family", ["EC", "RSA"])
 async def test_a_certificates_thumbprint_stands_in_the_assertions_header(
-    family: str, authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
+    authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
 ) -> None:
     """`assertion.x5t#S256` puts there what the server has registered, as Entra wants it; without it the server refuses."""
-    server = authorization_server
-    shown = server.self_signed_certificate("client", family=family)
-    client = server.client(
-        token_endpoint_auth_method="private_key_jwt", jwks=shown.jwks, terms={"assertion_header": {"x5t#S256": shown.x5t_s256}}
-    )
-    named = {"type": TYPE, "token_url": server.token_url, "client_id": client.id, "client_auth": "private_key_jwt"}
-    said = {**named, "private_key": {"file": str(shown.key)}, "certificate": {"file": str(shown.cert)}}
-    running = bearerd(
-        {"prefix": "/with", "upstream": echo_api.url, "credential": "with"},
-        {"prefix": "/without", "upstream": echo_api.url, "credential": "without"},
-        credentials={"with": {**said, "assertion": {"x5t#S256": True}}, "without": said},
-    )
-    assert (await caller.get(f"{running.url}/with/echo")).status == 200
-    refused = await caller.get(f"{running.url}/without/echo")
-    assert (refused.status, refused.problem["code"]) == (502, "token_invalid_client")
+    server, credentials, clients = authorization_server, {}, {}
+    for family in ("EC", "RSA"):
+        shown = server.self_signed_certificate("client", family=family)
+        client = clients[family] = server.client(
+            token_endpoint_auth_method="private_key_jwt", jwks=shown.jwks, terms={"assertion_header": {"x5t#S256": shown.x5t_s256}}
+        )
+        said = _by_key(server, client, shown.key)
+        credentials[f"{family}-with"] = {**said, "certificate": {"file": str(shown.cert)}, "assertion": {"x5t#S256": True}}
+        credentials[f"{family}-without"] = said
+    running = bearerd(*_routes(credentials, echo_api), credentials=credentials)
+    got = {alias: await caller.get(f"{running.url}/{alias}/echo") for alias in credentials}
+    assert {alias: each.status for alias, each in got.items()} == {alias: 200 if "without" not in alias else 502 for alias in got}
+    assert {got[f"{family}-without"].problem["code"] for family in clients} == {"token_invalid_client"}
+    assert {server.counts(client).issued for client in clients.values()} == {1}
 
 
-@pytest.mark.parametrize("alg", ["ES384", "ES512", "PS512", "Ed25519"])
 async def test_a_key_is_named_by_its_id(
-    alg: str, authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
+    authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
 ) -> None:
     """A client with two keys of one kind signs with the one that it says, and the server finds it by `kid`."""
-    server = authorization_server
-    first, second = server.signing_key(alg), server.signing_key(alg)
-    client = server.client(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [first.jwk, second.jwk]})
-    said = {"type": TYPE, "token_url": server.token_url, "client_id": client.id, "client_auth": "private_key_jwt"}
-
-    def signed(key: SigningKey, kid: str) -> dict[str, Any]:
-        return {**said, "private_key": {"file": str(key.file)}, "assertion": {"alg": alg, "kid": kid}}
-
-    running = bearerd(
-        {"prefix": "/right", "upstream": echo_api.url, "credential": "right"},
-        {"prefix": "/wrong", "upstream": echo_api.url, "credential": "wrong"},
-        credentials={"right": signed(second, second.kid), "wrong": signed(second, first.kid)},
-    )
-    assert [(await caller.get(f"{running.url}/{name}/echo")).status for name in ("right", "wrong")] == [200, 502]
-    assert server.counts(client).issued == 1
+    server, credentials, clients = authorization_server, {}, {}
+    for alg in ("ES384", "ES512", "PS512", "Ed25519"):
+        first, second = server.signing_key(alg), server.signing_key(alg)
+        client = clients[alg] = server.client(token_endpoint_auth_method="private_key_jwt", jwks={"keys": [first.jwk, second.jwk]})
+        said = _by_key(server, client, second.file)
+        credentials[f"{alg}-right"] = {**said, "assertion": {"alg": alg, "kid": second.kid}}
+        credentials[f"{alg}-wrong"] = {**said, "assertion": {"alg": alg, "kid": first.kid}}
+    running = bearerd(*_routes(credentials, echo_api), credentials=credentials)
+    got = {alias: (await caller.get(f"{running.url}/{alias}/echo")).status for alias in credentials}
+    assert got == {alias: 200 if "right" in alias else 502 for alias in credentials}
+    assert {server.counts(client).issued for client in clients.values()} == {1}
 
 
 async def test_a_certificate_of_another_subject_is_refused(
@@ -132,40 +123,50 @@ async def test_neither_secret_of_a_rotation_is_right(
     assert authorization_server.counts(client).requests == 2
 
 
-@pytest.mark.parametrize(("client_auth", "encoding"), [("client_secret_basic", "raw"), ("client_secret_post", "form")])
-async def test_glewlwyd_takes_the_secret(
-    client_auth: str, encoding: str, glewlwyd: Glewlwyd, raw_upstream: RawUpstream, caller: Caller, bearerd: StartBearerd
-) -> None:
+async def test_glewlwyd_takes_the_secret(glewlwyd: Glewlwyd, raw_upstream: RawUpstream, caller: Caller, bearerd: StartBearerd) -> None:
     """A server that does not decode Basic has `basic_encoding: raw`; the form needs nothing. Its JWT reaches the API."""
+    credentials = {
+        "basic": _glewlwyd(glewlwyd, basic_encoding="raw"),
+        "post": _glewlwyd(glewlwyd, client_auth="client_secret_post"),
+    }
     running = bearerd(
-        {"prefix": "/crm", "upstream": raw_upstream.url, "credential": "crm"},
-        credentials={"crm": _glewlwyd(glewlwyd, client_auth=client_auth, basic_encoding=encoding)},
+        *({"prefix": f"/{alias}", "upstream": raw_upstream.url, "credential": alias} for alias in credentials), credentials=credentials
     )
-    assert (await caller.get(f"{running.url}/crm/x")).status == 200
-    assert raw_upstream.requests[0].head.get("Authorization").startswith("Bearer eyJ")
-    assert (await caller.get(f"{running.url}/crm/x")).status == 200
-    fetched = [line for line in running.events() if line.get("event") == "token_fetched"]
-    assert await running.metric("token_fetches_total", alias="crm", outcome="ok") == 1, fetched
+    for alias in credentials:
+        assert [(await caller.get(f"{running.url}/{alias}/x")).status for _ in range(2)] == [200, 200]
+        assert await running.metric("token_fetches_total", alias=alias, outcome="ok") == 1
+    assert all(request.head.get("Authorization").startswith("Bearer eyJ") for request in raw_upstream.requests)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [{"client_secret": "wrong-secret"}, {"basic_encoding": "form"}, {"client_id": "nobody.here"}],
-    ids=["secret", "encoding", "client"],
-)
 async def test_glewlwyds_refusals_name_the_key(
-    changed: dict[str, Any], glewlwyd: Glewlwyd, raw_upstream: RawUpstream, caller: Caller, bearerd: StartBearerd
+    glewlwyd: Glewlwyd, raw_upstream: RawUpstream, caller: Caller, bearerd: StartBearerd
 ) -> None:
     """A server whose refusals are a bare 403 still leads to the client; the API hears nothing."""
+    credentials = {
+        "secret": _glewlwyd(glewlwyd, basic_encoding="raw", client_secret="wrong-secret"),
+        "encoding": _glewlwyd(glewlwyd),
+        "client": _glewlwyd(glewlwyd, basic_encoding="raw", client_id="nobody.here"),
+    }
     running = bearerd(
-        {"prefix": "/crm", "upstream": raw_upstream.url, "credential": "crm"}, credentials={"crm": _glewlwyd(glewlwyd, **changed)}
+        *({"prefix": f"/{alias}", "upstream": raw_upstream.url, "credential": alias} for alias in credentials), credentials=credentials
     )
-    got = await caller.get(f"{running.url}/crm/x")
-    assert (got.status, got.problem["code"], got.problem["key"]) == (502, "token_request_refused", "credentials.crm.client_secret")
+    for alias in credentials:
+        got = await caller.get(f"{running.url}/{alias}/x")
+        told = got.status, got.problem["code"], got.problem["key"]
+        assert told == (502, "token_request_refused", f"credentials.{alias}.client_secret")
     assert raw_upstream.requests == []
+
+
+def _by_key(server: AuthorizationServer, client: Client, key: Path) -> dict[str, Any]:
+    said = {"type": TYPE, "token_url": server.token_url, "client_id": client.id, "client_auth": "private_key_jwt"}
+    return {**said, "private_key": {"file": str(key)}}
+
+
+def _routes(credentials: Mapping[str, object], api: EchoAPI) -> list[dict[str, str]]:
+    return [{"prefix": f"/{alias}", "upstream": api.url, "credential": alias} for alias in credentials]
 
 
 def _glewlwyd(server: Glewlwyd, **changed: Any) -> dict[str, Any]:
     client = server.client
     said = {"type": TYPE, "token_url": server.token_url, "client_id": client.id, "client_secret": client.secret}
-    return {**said, "basic_encoding": "raw", "scope": "api:read", **changed}
+    return {**said, "scope": "api:read", **changed}

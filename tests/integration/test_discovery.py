@@ -6,9 +6,8 @@ What its metadata rule out is never tried, so that the secret stays here.
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from tests.fakes.token_server import TokenServer, answer
 
@@ -23,22 +22,30 @@ TYPE = "oauth2_client_credentials"
 OPENID, OAUTH = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
 
 
-@pytest.mark.parametrize("which", ["issuer", "tenant_issuer", "tls_issuer"])
 async def test_the_issuer_leads_to_the_token_endpoint(
-    which: str, authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
+    authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
 ) -> None:
     """By HTTP, by HTTPS with its own CA, and for an issuer with a path; a second token needs no second look."""
-    server, client = authorization_server, authorization_server.client()
-    said = {"type": TYPE, "issuer": getattr(server, which), "client_id": client.id, "client_secret": client.secret}
-    running = bearerd(
-        {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"},
-        credentials={"crm": {**said, "token_request": {"tls": {"ca": str(server.ca)}}}},
-    )
-    for _ in range(2):
-        assert (await caller.get(f"{running.url}/crm/echo")).status == 200
-        server.revoke(client)
-    assert (await caller.get(f"{running.url}/crm/echo")).status == 200
-    assert server.counts(client).methods == {"client_secret_basic": 3}
+    server = authorization_server
+    issuers = {"plain": server.issuer, "path": server.tenant_issuer, "tls": server.tls_issuer}
+    clients = {name: server.client() for name in issuers}
+    credentials = {
+        name: {
+            "type": TYPE,
+            "issuer": issuer,
+            "client_id": clients[name].id,
+            "client_secret": clients[name].secret,
+            "token_request": {"tls": {"ca": str(server.ca)}},
+        }
+        for name, issuer in issuers.items()
+    }
+    running = bearerd(*({"prefix": f"/{name}", "upstream": echo_api.url, "credential": name} for name in issuers), credentials=credentials)
+    for name, client in clients.items():
+        for _ in range(2):
+            assert (await caller.get(f"{running.url}/{name}/echo")).status == 200
+            server.revoke(client)
+        assert (await caller.get(f"{running.url}/{name}/echo")).status == 200
+        assert server.counts(client).methods == {"client_secret_basic": 3}
 
 
 async def test_a_client_with_a_certificate_is_led_to_the_endpoint_that_asks_for_it(
@@ -81,55 +88,53 @@ class Publisher(TokenServer):
         return [f"{request.method} {request.target.decode()}" for request in self.requests]
 
 
-@pytest.mark.parametrize(
-    ("path", "place", "asked"),
-    [
-        ("", OPENID, [f"GET {OPENID}"]),
-        ("", OAUTH, [f"GET {OPENID}", f"GET {OAUTH}"]),
-        ("/t/one", f"{OAUTH}/t/one", [f"GET /t/one{OPENID}", f"GET {OAUTH}/t/one"]),
-        ("/t/one", f"{OPENID}/t/one", [f"GET /t/one{OPENID}", f"GET {OAUTH}/t/one", f"GET {OPENID}/t/one"]),
-    ],
+PLACES = (  # an issuer's path, where its metadata are, and what is asked until they are found
+    ("", OPENID, [f"GET {OPENID}"]),
+    ("", OAUTH, [f"GET {OPENID}", f"GET {OAUTH}"]),
+    ("/t/one", f"{OAUTH}/t/one", [f"GET /t/one{OPENID}", f"GET {OAUTH}/t/one"]),
+    ("/t/one", f"{OPENID}/t/one", [f"GET /t/one{OPENID}", f"GET {OAUTH}/t/one", f"GET {OPENID}/t/one"]),
 )
-async def test_metadata_are_found_at_every_place(
-    path: str, place: str, asked: list[str], echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
-) -> None:
+RULED_OUT: tuple[tuple[dict[str, Any], str, tuple[int, str, str]], ...] = (  # metadata, what the issuer ends with, and the answer
+    ({"issuer": "https://evil.example"}, "", (502, "token_issuer_mismatch", "issuer")),
+    ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "", (502, "token_invalid_client", "client_auth")),
+    ({"token_endpoint": None}, "", (503, "token_response_invalid", "issuer")),
+    ({}, "/elsewhere", (502, "token_endpoint_not_found", "issuer")),
+    ({}, "/", (502, "token_issuer_mismatch", "issuer")),
+)
+
+
+async def test_metadata_are_found_at_every_place(echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd) -> None:
     """OpenID's place, RFC 8414's, and both for an issuer with a path; the next is asked only where there is nothing."""
-    async with Publisher() as server:
-        server.publish(place, issuer=f"{server.url}{path}")
-        said = {"type": TYPE, "issuer": f"{server.url}{path}", "client_id": "id", "client_secret": "s3cret-of-it"}
-        running = bearerd({"prefix": "/crm", "upstream": echo_api.open_url, "credential": "crm"}, credentials={"crm": said})
-        assert (await caller.get(f"{running.url}/crm/echo")).status == 200
-        assert server.asked == [*asked, "POST /token"]
+    async with AsyncExitStack() as running:
+        servers = [await running.enter_async_context(Publisher()) for _ in PLACES]
+        for server, (path, place, _) in zip(servers, PLACES, strict=True):
+            server.publish(place, issuer=f"{server.url}{path}")
+        issuers = [f"{server.url}{path}" for server, (path, _, _) in zip(servers, PLACES, strict=True)]
+        urls = started(bearerd, issuers, echo_api)
+        assert [(await caller.get(url)).status for url in urls] == [200] * len(PLACES)
+        assert [server.asked for server in servers] == [[*asked, "POST /token"] for _, _, asked in PLACES]
 
 
-@pytest.mark.parametrize(
-    ("published", "said", "status", "code", "key"),
-    [
-        ({"issuer": "https://evil.example"}, {}, 502, "token_issuer_mismatch", "issuer"),
-        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, {}, 502, "token_invalid_client", "client_auth"),
-        ({"token_endpoint": None}, {}, 503, "token_response_invalid", "issuer"),
-        ({}, {"issuer": "/elsewhere"}, 502, "token_endpoint_not_found", "issuer"),
-        ({}, {"issuer": "/"}, 502, "token_issuer_mismatch", "issuer"),
-    ],
-    ids=["another issuer", "another method", "no endpoint", "no metadata", "slash"],
-)
-async def test_what_the_metadata_rule_out_is_not_tried(
-    published: dict[str, Any],
-    said: dict[str, str],
-    status: int,
-    code: str,
-    key: str,
-    echo_api: EchoAPI,
-    caller: Caller,
-    bearerd: StartBearerd,
-) -> None:
+async def test_what_the_metadata_rule_out_is_not_tried(echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd) -> None:
     """No token request goes out, no secret with it, and the answer names the key."""
-    async with Publisher() as server:
-        server.publish(OPENID, **published)
-        credential = {"type": TYPE, "client_id": "id", "client_secret": "s3cret-of-it", "issuer": server.url + said.get("issuer", "")}
-        running = bearerd({"prefix": "/crm", "upstream": echo_api.open_url, "credential": "crm"}, credentials={"crm": credential})
-        got = await caller.get(f"{running.url}/crm/echo")
-        assert (got.status, got.problem["code"], got.problem["key"]) == (status, code, f"credentials.crm.{key}")
-        assert all(request.method == "GET" for request in server.requests)
-        assert all(b"\nauthorization:" not in request.head.raw.lower() for request in server.requests)
+    async with AsyncExitStack() as running:
+        servers = [await running.enter_async_context(Publisher()) for _ in RULED_OUT]
+        for server, (published, _, _) in zip(servers, RULED_OUT, strict=True):
+            server.publish(OPENID, **published)
+        issuers = [f"{server.url}{end}" for server, (_, end, _) in zip(servers, RULED_OUT, strict=True)]
+        got = [await caller.get(url) for url in started(bearerd, issuers, echo_api)]
+        told = [(each.status, each.problem["code"], each.problem["key"].rpartition(".")[2]) for each in got]
+        assert told == [answered for _, _, answered in RULED_OUT]
+        requests = [request for server in servers for request in server.requests]
+        assert {request.method for request in requests} == {"GET"}
+        assert all(b"\nauthorization:" not in request.head.raw.lower() for request in requests)
         assert echo_api.calls == []
+
+
+def started(bearerd: StartBearerd, issuers: list[str], api: EchoAPI) -> list[str]:
+    """A URL for each issuer, with a credential of its own behind one bearerd."""
+    said = {"type": TYPE, "client_id": "id", "client_secret": "s3cret-of-it"}
+    credentials = {f"c{number}": {**said, "issuer": issuer} for number, issuer in enumerate(issuers)}
+    routes = [{"prefix": f"/{alias}", "upstream": api.open_url, "credential": alias} for alias in credentials]
+    running = bearerd(*routes, credentials=credentials)
+    return [f"{running.url}/{alias}/echo" for alias in credentials]

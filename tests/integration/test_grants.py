@@ -71,7 +71,7 @@ async def served(authorization_server: AuthorizationServer, tmp_path_factory: py
     async with EchoAPI(server) as api:
         routes = [{"prefix": f"/{case.alias}", "upstream": api.url, "credential": case.alias} for case in cases.values()]
         credentials = matrix.sources(server) | {case.alias: case.said for case in cases.values()}
-        with Bearerd(write_config(tmp_path_factory.mktemp("matrix"), routes, credentials, {"log": {"level": "debug"}})) as running:
+        with Bearerd(write_config(tmp_path_factory.mktemp("matrix"), routes, credentials, {})) as running:
             yield Served(running, api, cases, subject)
 
 

@@ -22,26 +22,18 @@ def exchanging(authorization_server: AuthorizationServer) -> Client:
     return authorization_server.client(grant_types=["client_credentials", "password", TOKEN_EXCHANGE])
 
 
-@pytest.mark.parametrize(
-    ("kind", "said", "audience"),
-    [
-        ("client_credentials", {}, RESOURCE),
-        ("client_credentials", {"resource": ORDERS}, ORDERS),
-        ("password", {"resource": [ORDERS]}, ORDERS),
-        ("password", {"resource": [ORDERS, STOCK]}, [ORDERS, STOCK]),
-        ("token_exchange", {"audience": STOCK}, STOCK),
-        ("token_exchange", {"resource": ORDERS, "audience": STOCK}, [ORDERS, STOCK]),
-    ],
+WANTED: tuple[tuple[str, dict[str, Any], object], ...] = (  # a grant, what its credential says, and the token's `aud`
+    ("client_credentials", {}, RESOURCE),
+    ("client_credentials", {"resource": ORDERS}, ORDERS),
+    ("password", {"resource": [ORDERS]}, ORDERS),
+    ("password", {"resource": [ORDERS, STOCK]}, [ORDERS, STOCK]),
+    ("token_exchange", {"audience": STOCK}, STOCK),
+    ("token_exchange", {"resource": ORDERS, "audience": STOCK}, [ORDERS, STOCK]),
 )
+
+
 async def test_a_token_is_for_what_the_credential_says(
-    kind: str,
-    said: dict[str, Any],
-    audience: object,
-    asker: Asker,
-    exchanging: Client,
-    echo_api: EchoAPI,
-    caller: Caller,
-    bearerd: StartBearerd,
+    asker: Asker, exchanging: Client, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
 ) -> None:
     """One resource, several, an audience, and both: the token's `aud` is theirs."""
     server = asker.server
@@ -50,14 +42,14 @@ async def test_a_token_is_for_what_the_credential_says(
         "password": {"username": server.user.name, "password": server.user.password},
         "token_exchange": {"subject_token": {"header": "X-Subject"}},
     }
-    named = {"type": f"oauth2_{kind}", "token_url": server.token_url, "client_id": exchanging.id, "client_secret": exchanging.secret}
+    named = {"token_url": server.token_url, "client_id": exchanging.id, "client_secret": exchanging.secret, "scope": "api:read"}
+    credentials = {f"c{number}": {"type": f"oauth2_{kind}", **named, **more[kind], **said} for number, (kind, said, _) in enumerate(WANTED)}
     running = bearerd(
-        {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"},
-        credentials={"crm": {**named, "scope": "api:read", **more[kind], **said}},
+        *({"prefix": f"/{alias}", "upstream": echo_api.url, "credential": alias} for alias in credentials), credentials=credentials
     )
-    shown = asker.ask({"scope": "api:read"}, basic=server.client()).token
-    assert (await caller.get(f"{running.url}/crm/echo", headers={"X-Subject": shown})).status == 200
-    assert asker.introspect(echo_api.calls[-1].token)["aud"] == audience
+    shown = {"X-Subject": asker.ask({"scope": "api:read"}, basic=server.client()).token}
+    assert [(await caller.get(f"{running.url}/{alias}/echo", headers=shown)).status for alias in credentials] == [200] * len(WANTED)
+    assert [asker.introspect(call.token)["aud"] for call in echo_api.calls] == [audience for _, _, audience in WANTED]
 
 
 async def test_a_resource_that_nobody_knows_is_named(

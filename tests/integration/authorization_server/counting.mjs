@@ -3,7 +3,7 @@
 
 import { decodeProtectedHeader } from 'jose';
 
-import { count, revoke, terms } from './store.mjs';
+import { count, hush, revoke, terms } from './store.mjs';
 
 const BASIC = /^Basic (.+)$/i;
 const TLS = ['tls_client_auth', 'self_signed_tls_client_auth'];
@@ -31,6 +31,15 @@ function methodOf(ctx) {
   return TLS.includes(client?.clientAuthMethod) ? client.clientAuthMethod : 'none';
 }
 
+const SHOWN = ['client_secret', 'client_assertion', 'assertion', 'refresh_token', 'subject_token', 'actor_token', 'password'];
+const ISSUED = ['access_token', 'refresh_token', 'id_token'];
+
+// A test that looks for secrets in what a client says asks for these.
+function noted(ctx) {
+  hush(...SHOWN.map((name) => ctx.oidc?.params?.[name]), ...ISSUED.map((name) => ctx.body?.[name]));
+  hush(ctx.headers.authorization?.split(' ')[1], ctx.headers.dpop);
+}
+
 function add(numbers, name) {
   numbers[name] = (numbers[name] ?? 0) + 1;
 }
@@ -38,6 +47,7 @@ function add(numbers, name) {
 export async function counted(ctx, next) {
   await next();
   if (ctx.path !== '/token') return;
+  noted(ctx);
   const client = ctx.oidc?.client;
   const method = methodOf(ctx);
   if (ctx.status === 200 && terms(client.clientId).strict && method !== client.clientAuthMethod) {

@@ -7,6 +7,7 @@
 // GET  /control/clients/ID   {requests, issued, refused, methods, ...}      DELETE /control/clients/ID: client and counts go
 // POST /control/clients/ID/revoke-access: all but its refresh tokens end
 // POST /control/clients/ID/refresh-token   {resource, scopes}: a refresh token of its own, as from a browser
+// POST /control/hushed       {hushed}: what was issued or shown since the last time
 // POST /control/nonces       DPoP nonces given so far are no longer taken
 
 import { readFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ import { join } from 'node:path';
 import { mintRefreshToken } from './grants.mjs';
 import { createProvider } from './provider.mjs';
 import {
-  DEFAULT_RESOURCE, USER, completed, count, forget, register, revoke, tokensOf,
+  DEFAULT_RESOURCE, USER, completed, count, forget, register, revoke, takeHushed, tokensOf,
 } from './store.mjs';
 
 const BACKLOG = 1024;
@@ -55,6 +56,7 @@ async function control(request) {
     renew();
     return {};
   }
+  if (request.method === 'POST' && kind === 'hushed') return { hushed: takeHushed() };
   switch (`${request.method} ${verb ?? ''}`.trim()) {
     case 'PUT': {
       const client = completed(id, said);

@@ -12,6 +12,7 @@ export const RESOURCES = new Map([
 ]);
 
 const clients = new Map(); // id -> {metadata, terms}
+const hushed = []; // what was issued or shown and must not be told
 const counts = new Map(); // id -> {requests, issued, refused, methods, grants}
 const stored = new Map(); // "Model:id" -> {payload, until}
 
@@ -93,5 +94,9 @@ export function tokensOf(id) {
   const token = /^(AccessToken|ClientCredentials|RefreshToken):/;
   return [...stored].filter(([key, { payload, until }]) => token.test(key) && payload.clientId === id && until > now).map(([key]) => key);
 }
+
+export const hush = (...values) => hushed.push(...values.filter((value) => typeof value === 'string'));
+
+export const takeHushed = () => hushed.splice(0);
 
 export const revoke = (keys) => keys.forEach((key) => stored.delete(key));
