@@ -10,8 +10,6 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.fakes.raw import OK, say
 from tests.integration import matrix
 from tests.integration.applications import until
@@ -32,27 +30,32 @@ def _bound(server: AuthorizationServer, client: Client, **more: Any) -> dict[str
     return {**said, **({"client_secret": client.secret} if client.secret else {}), **more}
 
 
-@pytest.mark.parametrize("name", METHODS)
 async def test_a_nonce_is_asked_for_and_given_whatever_the_client_authentication(
-    name: str, authorization_server: AuthorizationServer, bound_api: BoundAPI, caller: Caller, bearerd: StartBearerd
+    authorization_server: AuthorizationServer, bound_api: BoundAPI, caller: Caller, bearerd: StartBearerd
 ) -> None:
     """The token request is made again with the nonce, with a fresh assertion where one was used up; so is the call to the API."""
-    server, method = authorization_server, matrix.methods(authorization_server)[name]
+    server, methods = authorization_server, matrix.methods(authorization_server)
     grant = matrix.grants(server)["client_credentials"]
-    case = matrix.case(server, "crm", grant, method, dpop_bound_access_tokens=True)
-    running = bearerd({"prefix": "/crm", "upstream": bound_api.url, "credential": "crm"}, credentials={"crm": {**case.said, "dpop": True}})
-    got = [await caller.post(f"{running.url}/crm/x?y=1", b"body") for _ in range(2)]
-    assert [each.status for each in got] == [200, 200], got[0].body
-    assert [(call.status, "use_dpop_nonce" in call.refusal) for call in bound_api.calls] == [(401, True), (200, False), (200, False)]
-    counts = server.counts(case.client)
-    assert (counts.issued, counts.refused, counts.methods) == (1, 1, {method.name: 2})
+    cases = [matrix.case(server, f"c{number}", grant, methods[name], dpop_bound_access_tokens=True) for number, name in enumerate(METHODS)]
+    running = bearerd(
+        *({"prefix": f"/{case.alias}", "upstream": bound_api.url, "credential": case.alias} for case in cases),
+        credentials={case.alias: {**case.said, "dpop": True} for case in cases},
+    )
+    for case in cases:
+        bound_api.calls.clear()
+        url = f"{running.url}/{case.alias}/x?y=1"
+        got = [await caller.post(url, b"body") for _ in range(2)]
+        assert [each.status for each in got] == [200, 200], got[0].body
+        assert [(call.status, "use_dpop_nonce" in call.refusal) for call in bound_api.calls] == [(401, True), (200, False), (200, False)]
+        counts = server.counts(case.client)
+        assert (counts.issued, counts.refused, counts.methods) == (1, 1, {case.method.name: 2})
 
-    server.renew_nonces()
-    bound_api.renew_nonce()
-    server.revoke(case.client)
-    healed = await caller.get(f"{running.url}/crm/x")
-    assert (healed.status, "token_replaced" in healed.proxy_status) == (200, True), (bound_api.calls[3:], healed.body)
-    assert server.counts(case.client).issued == 2
+        server.renew_nonces()
+        bound_api.renew_nonce()
+        server.revoke(case.client)
+        healed = await caller.get(url)
+        assert (healed.status, "token_replaced" in healed.proxy_status) == (200, True), (bound_api.calls[3:], healed.body)
+        assert server.counts(case.client).issued == 2
 
 
 async def test_two_hundred_calls_at_once_are_each_proven_once(
