@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.integration.conftest import StartBearerd
 
 REFRESHES = 20
-CALLERS = 20
+CALLERS = 10
 
 
 def _credential(server: AuthorizationServer, client: Client, kind: str) -> dict[str, Any]:
