@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import aiohttp
 from yarl import URL
 
-from proxy.errors import SecretUnavailableError, TokenEndpointNotFoundError, TokenError, TokenInvalidClientError, TokenInvalidGrantError
+from proxy.errors import (
+    SecretUnavailableError,
+    TokenEndpointNotFoundError,
+    TokenError,
+    TokenInvalidClientError,
+    TokenInvalidGrantError,
+    TokenRefusedError,
+)
 from proxy.oauth.discovery import discover, refuse_method, token_url
 from proxy.oauth.exchange import Facts
 from proxy.oauth.faults import translated
@@ -138,8 +145,24 @@ class TokenEndpoint:
         await self._transport.aclose()
 
     async def _exchanged(self, key: TokenKey) -> Token:
-        """The token, with the other secret of a rotation where one is refused."""
+        """The token; where other aliases' tokens may be what is refused, once more with new ones of theirs."""
+        began = self._clock()
         tokens = {alias: await self._others.token(alias) for alias in self._needed}
+        try:
+            return await self._with_either_secret(key, tokens)
+        except TokenRefusedError as refused:
+            # RFC 7521 §4.1.1: invalid_grant; RFC 8693 §2.2.2: invalid_request; a vendor has a code of its own
+            told = isinstance(refused, TokenInvalidGrantError) or type(refused) is TokenRefusedError
+            aged = {alias: token for alias, token in tokens.items() if told and token.obtained_at < began}
+            if not aged:
+                raise
+            for alias, token in aged.items():
+                self._others.refused(alias, token)
+            anew = {alias: await self._others.token(alias) for alias in aged}
+        return await self._with_either_secret(key, {**tokens, **anew})
+
+    async def _with_either_secret(self, key: TokenKey, tokens: Mapping[str, Token]) -> Token:
+        """The token, with the other secret of a rotation where one is refused."""
         later = self._later
         try:
             return await self._run_with(key, tokens, later=later)
@@ -155,10 +178,6 @@ class TokenEndpoint:
                 if self._later:
                     self._on_next_secret(self._alias)
             return token
-        except TokenInvalidGrantError:
-            for alias, token in tokens.items():
-                self._others.refused(alias, token)
-            raise
 
     async def _run_with(self, key: TokenKey, tokens: Mapping[str, Token], *, later: bool) -> Token:
         facts = replace(await self._facts(key, later=later), tokens={alias: token.value for alias, token in tokens.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -281,14 +282,24 @@ async def test_tokens_of_other_aliases(server: Server, bench: Bench) -> None:
     assert bench.others.told == []
 
 
-async def test_refused_tokens_of_other_aliases(server: Server, bench: Bench) -> None:
-    """invalid_grant tells the other aliases that their tokens were not taken; other refusals do not."""
+@pytest.mark.parametrize("code", ["invalid_grant", "invalid_request", "token_expired"])
+async def test_refused_tokens_of_other_aliases(code: str, server: Server, bench: Bench) -> None:
+    """A refusal that may be of the other aliases' tokens tells them so, and the exchange goes once more with new ones."""
     bench.others.tokens |= {"login": other_token("t1"), "machine": other_token("t2")}
-    endpoint = bench.endpoint(exchanging(server.url))
-    for code in ("invalid_request", "invalid_grant"):
-        answering(server, lambda _, code=code: (400, {"error": code}))  # type: ignore[misc]  # the lambda binds this turn's code
-        await refused(endpoint)
+    answering(server, lambda _: (400, {"error": code}))
+    await refused(bench.endpoint(exchanging(server.url)))
     assert [(alias, token.value) for alias, token in bench.others.told] == [("login", "t1"), ("machine", "t2")]
+    assert len(forms(server)) == 2
+
+
+@pytest.mark.parametrize(("code", "age"), [("invalid_scope", 1.0), ("unauthorized_client", 1.0), ("invalid_grant", 0.0)])
+async def test_tokens_of_other_aliases_that_are_not_at_fault(code: str, age: float, server: Server, bench: Bench) -> None:
+    """Another cause leaves them alone, and a token that is as new as the exchange would be no better if it were newer."""
+    obtained = bench.now - age
+    bench.others.tokens |= {alias: replace(other_token(alias), obtained_at=obtained) for alias in ("login", "machine")}
+    answering(server, lambda _: (400, {"error": code}))
+    await refused(bench.endpoint(exchanging(server.url)))
+    assert (bench.others.told, len(forms(server))) == ([], 1)
 
 
 def metadata(server: Server, **members: object) -> dict[str, object]:
