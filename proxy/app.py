@@ -197,6 +197,7 @@ class App:
             egress=egress,
             own=said.proxy,
             allow_link_local=credential.grant.allow_link_local,
+            allow_plaintext=credential.grant.allow_plaintext,
         )
         return TokenEndpoint(
             credential,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import aiohttp
@@ -25,8 +27,8 @@ from proxy.errors import (
 from proxy.oauth.discovery import discover, refuse_method, token_url
 from proxy.oauth.exchange import Facts
 from proxy.oauth.faults import translated
-from proxy.oauth.grants import exchange
 from proxy.oauth.names import Names
+from proxy.oauth.refreshing import exchange
 from proxy.oauth.walk import names_of, options_named, secrets_of
 from proxy.secrets import SecretUnreadableError
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from proxy.secrets import Secret
 
 Result = TypeVar("Result")
+_ASKED: ContextVar[str] = ContextVar("the URL of this fetch's last request", default="")
 METADATA_LIFE = 3600.0  # seconds for which what a server says of itself is taken as it was
 STATIC_TIMEOUT = 10.0  # seconds in which a credential without an endpoint is read
 
@@ -103,7 +106,6 @@ class TokenEndpoint:
         self._metadata: tuple[Metadata, float] | None = None  # and until when, in monotonic seconds
         self._later = False  # whether a rotation's next secret is the one that works
         self._proves: tuple[str | None, Prover] | None = None  # the DPoP key's text, and what proves with it
-        self._url = ""  # where the last request went
 
     async def fetch(self, key: TokenKey) -> Token:
         """A new token.
@@ -119,26 +121,26 @@ class TokenEndpoint:
         except TokenError as error:
             if isinstance(error, TokenEndpointNotFoundError):
                 self._metadata = None
-            error.log_detail = error.log_detail or ": ".join(filter(None, (_place(self._url), error.seen)))
+            error.log_detail = error.log_detail or ": ".join(filter(None, (_place(_ASKED.get()), error.seen)))
             raise
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            proxy = self._transport.proxy_key(self._url) if self._url and not isinstance(exc, aiohttp.InvalidURL) else None
+            url = _ASKED.get()
+            proxy = self._transport.proxy_key(url) if url and not isinstance(exc, aiohttp.InvalidURL) else None
             fault = translated(exc, alias=self._alias, proxy=proxy, timeout=timeout)
-            fault.log_detail = f"{_place(self._url)}: {fault.log_detail}"
+            fault.log_detail = f"{_place(url)}: {fault.log_detail}"
             raise fault from exc
         self._store.keep_refresh_token(key, token.refresh_token)
         return token
 
     def secret_version(self) -> str | None:
         """Something that changes when a secret does, and tells nothing of it; None: one is unreadable, or none is at hand."""
-        digest = hashlib.sha256()
         try:
-            for secret in self._secrets:
-                if secret.at_hand:
-                    digest.update(secret.read().encode(errors="surrogatepass") + b"\0")
+            values = [secret.read() for secret in self._secrets if secret.at_hand]
         except SecretUnreadableError:
             return None
-        return digest.hexdigest()
+        values += [_next_of(secret) for secret in self._secrets]
+        values += [os.environ.get(name, "") for name in self._variables]
+        return hashlib.sha256("\0".join(values).encode(errors="surrogatepass")).hexdigest()
 
     async def aclose(self) -> None:
         """End the connections."""
@@ -188,7 +190,7 @@ class TokenEndpoint:
         try:
             request = next(steps)
             while True:
-                self._url = request.url
+                _ASKED.set(request.url)
                 request = steps.send(await self._transport.send(request))
         except StopIteration as done:
             result: Result = done.value
@@ -210,6 +212,7 @@ class TokenEndpoint:
             variables={name: self._variable(name) for name in self._variables},
             refresh_token=self._store.refresh_token(key),
             prover=self._prover(secrets),
+            keep_refresh_token=partial(self._store.keep_refresh_token, key),
         )
 
     def _prover(self, secrets: Mapping[Secret, str]) -> Prover | None:
@@ -263,6 +266,14 @@ class TokenEndpoint:
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise SecretUnavailableError(f"environment variable {name} is not UTF-8 text", alias=self._alias, field="")
         return value
+
+
+def _next_of(secret: Secret) -> str:
+    """The value that a rotation's next secret has now; "" where there is none yet."""
+    try:
+        return secret.after.read() if secret.after is not None and secret.after.at_hand else ""
+    except SecretUnreadableError:
+        return ""
 
 
 def _waits(token_url: Template) -> bool:

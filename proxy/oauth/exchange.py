@@ -106,6 +106,7 @@ class Facts:
         unique: a new unguessable text at every call, for a `jti`, an id, `${random}`.
         wall: epoch seconds now, for what is made at a later send.
         signer: signs with keys; draws what a signature needs of randomness.
+        keep_refresh_token: told of a new one as soon as it is heard, before anything else is made of the answer.
         prover: proves possession of the credential's DPoP key, where it has one.
     """
 
@@ -124,6 +125,7 @@ class Facts:
     refresh_token: str | None = field(default=None, repr=False)
     metadata: Metadata | None = None
     prover: Prover | None = field(default=None, repr=False)
+    keep_refresh_token: Callable[[str], None] = field(default=lambda _: None, repr=False)
 
     def read(self, secret: Secret | None) -> str:
         """The value of a secret of this credential; "" where it names none."""

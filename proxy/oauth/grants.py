@@ -6,19 +6,18 @@ A grant's fields are its YAML options and shape the fingerprint; a secret is a p
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import msgspec
 
-from proxy.errors import TokenInvalidClientError, TokenInvalidGrantError, TokenRefusedError
+from proxy.errors import TokenError, TokenInvalidGrantError
 from proxy.oauth.asserting import bearer_assertion, saml_assertion
 from proxy.oauth.client_auth import ClientAuthName, Proof
 from proxy.oauth.lifetime import Lifetime, times
 from proxy.oauth.names import Names
-from proxy.oauth.options import CredentialOptions, EndpointOptions, Options, Refresh, Step
+from proxy.oauth.options import CredentialOptions, EndpointOptions, Options, RequestOptions, Step
 from proxy.oauth.placement import placed
-from proxy.oauth.proving import proven
+from proxy.oauth.refreshing import Refreshable, refreshed
 from proxy.oauth.request import standard, token_request, written
 from proxy.oauth.response import heard, parse_token
 from proxy.oauth.token import Token
@@ -27,7 +26,6 @@ from proxy.secrets import Secret  # msgspec reads the fields' types
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from typing import TypeGuard
 
     from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
 
@@ -48,6 +46,8 @@ class Grant(Protocol):
     def allowed_hosts(self) -> tuple[str, ...]: ...
     @property
     def allow_link_local(self) -> bool: ...
+    @property
+    def allow_plaintext(self) -> bool: ...
 
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         """Yield requests, receive responses, return a Token.
@@ -55,62 +55,6 @@ class Grant(Protocol):
         Raises:
             TokenError: the endpoint refused, or answered something unusable.
         """
-
-
-def exchange(grant: Grant, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
-    """The whole exchange: by the refresh token that an earlier one left, else by the grant; with proofs where the credential says so.
-
-    A refused refresh token falls back to the grant in full; what is returned holds the refresh token to keep from now on.
-
-    Raises:
-        TokenError: the endpoint refused, or answered something unusable.
-    """
-
-    def begin() -> Generator[TokenRequest, TokenResponse, Token]:
-        return _refreshed(grant, facts) if facts.refresh_token and _refreshable(grant) else grant.exchange(facts)
-
-    return (yield from begin() if facts.prover is None else proven(begin, facts.prover))
-
-
-class Refreshable(EndpointOptions, frozen=True, kw_only=True):
-    """A grant whose answer may bring a refresh token (RFC 6749 §6)."""
-
-    def falls_back(self, refused: TokenRefusedError, _facts: Facts) -> bool:
-        """Whether the grant in full is worth a try after a refusal: not where it would show the same client."""
-        return not isinstance(refused, TokenInvalidClientError)
-
-
-def _refreshable(grant: Grant) -> TypeGuard[Refreshable]:
-    """A vendor's own login is renewed otherwise than by logging in only where the credential says how."""
-    return isinstance(grant, Refreshable) and not (isinstance(grant, LoginToken) and grant.refresh is None)
-
-
-def _refreshed(grant: Refreshable, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
-    try:
-        return (yield from refreshed(grant, facts, facts.refresh_token or ""))
-    except TokenRefusedError as refused:
-        if not grant.falls_back(refused, facts):
-            raise
-        return (yield from cast("Grant", grant).exchange(facts))
-
-
-def refreshed(grant: Refreshable, facts: Facts, refresh_token: str) -> Generator[TokenRequest, TokenResponse, Token]:
-    """A token for a refresh token (RFC 6749 §6); one that the server did not rotate stays.
-
-    Raises:
-        TokenError: the endpoint refused, or answered something unusable.
-    """
-    names = Names(grant, facts).knowing(refresh_token=refresh_token)
-    said = grant.refresh or Refresh()
-    options = said.token_request or msgspec.structs.replace(grant.token_request, body=None)
-    url = said.token_url.render(names) if said.token_url else None
-    asked = _said(grant, "refresh_token", {"refresh_token": refresh_token})
-    if not isinstance(grant, RefreshToken):  # whose grant_type and scope are said of another request
-        asked["grant_type"] = "refresh_token"
-        asked.pop("scope", None)  # what was granted stays (RFC 6749 §6); it may be less than what is asked for
-    response = yield token_request(names, asked, options=options, url=url)
-    token = parse_token(response, names, typed=not isinstance(grant, LoginToken))
-    return token if token.refresh_token else replace(token, refresh_token=refresh_token)
 
 
 def _said(grant: EndpointOptions, grant_type: str, more: Mapping[str, object] | None = None) -> dict[str, object]:
@@ -147,7 +91,14 @@ class RefreshToken(Refreshable, frozen=True, kw_only=True):
 
     refresh_token: Secret
 
-    def falls_back(self, refused: TokenRefusedError, facts: Facts) -> bool:
+    def refreshed_with(self, refresh_token: str) -> dict[str, object]:
+        """As the credential says it: grant_type and scope are those of this very request."""
+        return _said(self, "refresh_token", {"refresh_token": refresh_token})
+
+    def written_as(self) -> RequestOptions:
+        return self.token_request
+
+    def falls_back(self, refused: TokenError, facts: Facts) -> bool:
         """Only where the newest one has ended and another is said: a server that sees a used one again may end all (RFC 9700 §4.14.2)."""
         return isinstance(refused, TokenInvalidGrantError) and facts.read(self.refresh_token) != facts.refresh_token
 
@@ -210,10 +161,17 @@ class TokenExchange(Refreshable, frozen=True, kw_only=True):
 class LoginToken(Refreshable, frozen=True, kw_only=True):
     """A vendor's own login: calls in order, each with what the earlier ones answered."""
 
+    typed: ClassVar[bool] = False
+
     username: str = ""
     password: Secret | None = None
     client_auth: ClientAuthName = "none"
     steps: tuple[Step, ...] = ()
+
+    @property
+    def renews(self) -> bool:
+        """Otherwise than by logging in only where the credential says how."""
+        return self.refresh is not None
 
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         names = Names(self, facts)
@@ -226,7 +184,7 @@ class LoginToken(Refreshable, frozen=True, kw_only=True):
         url = self.token_url.render(names) if self.token_url else None
         said = {"grant_type": self.grant_type} if self.grant_type else {}
         response = yield token_request(names, {**said, **standard(self)}, url=url)
-        return parse_token(response, names, typed=False)
+        return parse_token(response, names, typed=self.typed)
 
 
 class UserCredentials(CredentialOptions, frozen=True, kw_only=True):

@@ -157,4 +157,3 @@ class EndpointOptions(CredentialOptions, frozen=True, kw_only=True):
     resource: Resource = Resource()
     token_request: TokenRequestOptions = TokenRequestOptions()
     token_response: TokenResponseOptions = TokenResponseOptions()
-    refresh: Refresh | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_QUOTED = 200  # bytes
 MAX_READ = 16 << 10  # characters of which a quotation is made; what is behind them is never seen
+TELLING = 8  # characters; a shorter text of an answer is a word that may stand anywhere
 REDACTED = "[redacted]"
 # A token, a hash or a key: long, without a space, and no word (a digit, or both cases).
 _OPAQUE = re.compile(r"(?=[\w.~+/=%!|-]*(?:[0-9]|[a-z][A-Z]|[A-Z][a-z]*[A-Z]))[\w.~+/=%!|-]{24,}")
@@ -28,7 +29,8 @@ _OPAQUE = re.compile(r"(?=[\w.~+/=%!|-]*(?:[0-9]|[a-z][A-Z]|[A-Z][a-z]*[A-Z]))[\
 def sent_secrets(names: Names) -> tuple[str, ...]:
     """Every form in which what is secret in an exchange may have travelled, and come back."""
     facts, owner = names.facts, getattr(names.grant, "username", "")
-    values = {*facts.secrets.values(), *facts.variables.values(), *facts.tokens.values(), facts.refresh_token or ""}
+    heard = (value for value in names.known.values() if len(value) >= TELLING)
+    values = {*facts.secrets.values(), *facts.variables.values(), *facts.tokens.values(), *heard, facts.refresh_token or ""}
     return tuple(form for value in values for name in {names.grant.client_id, owner} for form in forms(name, value) if value)
 
 

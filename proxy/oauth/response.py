@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,7 +17,7 @@ from proxy.oauth.answer import decoded
 from proxy.oauth.expiry import expiry, lifetime_of
 from proxy.oauth.lifetime import times
 from proxy.oauth.placement import placed
-from proxy.oauth.quoting import sent_secrets
+from proxy.oauth.quoting import TELLING, sent_secrets
 from proxy.oauth.refusal import Answer, refusal
 from proxy.oauth.token import Token
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from proxy.oauth.names import Names
 
 MAX_RESPONSE = 1 << 20  # bytes, decompressed
-_TELLING = 8  # characters; a shorter text is a word that may stand anywhere
 
 _TOKEN = re.compile(r"[\x21-\x7E]+")  # RFC 6749 A.12 less space; real ones carry `!` and `|`
 _COOKIES = re.compile(r"[\x21-\x7E]+(?:; [\x21-\x7E]+)*")  # RFC 6265 §4.2.1
@@ -62,6 +62,13 @@ def heard(response: TokenResponse, names: Names) -> Answer:
     return answer
 
 
+def new_refresh_token(response: TokenResponse, names: Names) -> str | None:
+    """The refresh token of an answer that grants something, whatever else is in it; None: there is none."""
+    path = names.grant.token_response.refresh_token
+    found = path.find(response, decoded(response)) if path is not None and response.status < HTTPStatus.BAD_REQUEST else None
+    return found if isinstance(found, str) and found else None
+
+
 def _in_body(path: Path) -> bool:
     return not str(path).startswith("header:") and str(path) != "cookies"
 
@@ -70,7 +77,7 @@ def _received_secrets(said: object) -> tuple[str, ...]:
     """The tokens of the answer, which servers have put into other members too."""
     body = said if isinstance(said, Mapping) else {}
     found = (body.get(name) for name in ("access_token", "refresh_token", "id_token"))
-    return tuple(token for token in found if isinstance(token, str) and len(token) >= _TELLING)
+    return tuple(token for token in found if isinstance(token, str) and len(token) >= TELLING)
 
 
 def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
@@ -85,7 +92,6 @@ def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
     due, usable, expires = times(facts.now, _lifetime(answer, value), grant.lifetime, facts.jitter)
     knowing = names.knowing(token=value)
     put = placed(knowing, value, said=grant.token_placement, prover=facts.prover if kind == "dpop" else None)
-    renewal = _found(answer, options.refresh_token)
     return Token(
         value=value,
         obtained_at=facts.now,
@@ -98,7 +104,7 @@ def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
         per_send=put.per_send,
         upstream=_upstream(answer),
         look_up=knowing,
-        refresh_token=renewal if isinstance(renewal, str) and renewal else None,
+        refresh_token=new_refresh_token(answer.response, names),
     )
 
 
@@ -124,14 +130,14 @@ def _kind(answer: Answer) -> str:
         return errors.TokenResponseInvalidError(f"{answer.said}: {why}", alias=answer.names.facts.alias, field=field)
 
     match (answer.body or {}).get("token_type"):
-        case None:
-            return "bearer"
-        case str(kind) if kind.lower() in {"bearer", "n_a"}:  # RFC 8693 §2.2.1: N_A of what is no access token
-            return "bearer"
         case str(kind) if kind.lower() == "dpop":
             if not answer.names.grant.dpop:
                 raise unusable("token_type is DPoP, and the credential does not prove possession", "dpop")
             return "dpop"
+        case (None | str()) as kind if kind is None or kind.lower() in {"bearer", "n_a"}:  # RFC 8693 §2.2.1: N_A of what is no access token
+            if answer.names.grant.dpop:  # RFC 9449 §5: not bound to the key
+                raise unusable("the token is not bound to a key, though the credential proves possession of one", "dpop")
+            return "bearer"
         case str(kind):
             raise unusable(f"token_type is {answer.quote(kind) or 'empty'}, not Bearer")
         case _:

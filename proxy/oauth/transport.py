@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from proxy.addresses import forbidden_address
+from proxy.addresses import forbidden_address, is_loopback
 from proxy.egress import Egress, basic, way_out
 from proxy.errors import TokenAddressRefusedError, TokenEgressError, TokenResponseInvalidError
 from proxy.oauth.exchange import TokenRequest, TokenResponse
@@ -78,7 +78,7 @@ class TokenTransport:
         server_name: what the certificate is for, where that is not the URL's host.
         egress: the way out for all calls; own: the proxy that these calls take in its place.
         resolver: names to addresses; None: the system's.
-        allow_link_local: whether such an address may be called.
+        allow_link_local: whether such an address may be called; allow_plaintext: whether another machine may be without TLS.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class TokenTransport:
         own: EgressProxy | None = None,
         resolver: AbstractResolver | None = None,
         allow_link_local: bool = False,
+        allow_plaintext: bool = False,
     ) -> None:
         self._alias = alias
         self._tls = tls
@@ -99,6 +100,7 @@ class TokenTransport:
         self._own = own
         self._resolver = resolver
         self._allow_link_local = allow_link_local
+        self._allow_plaintext = allow_plaintext
         self._session: aiohttp.ClientSession | None = None  # made by the first request, since it belongs to a running loop
 
     def proxy_key(self, url: str) -> str | None:
@@ -116,6 +118,8 @@ class TokenTransport:
         url = _parsed(request.url)
         if not self._allow_link_local and forbidden_address(url.host or ""):
             raise TokenAddressRefusedError("a link-local or metadata address", alias=self._alias)
+        if url.scheme != "https" and not self._allow_plaintext and not is_loopback(url.host or ""):  # of a URL that an answer made
+            raise TokenAddressRefusedError("plain http to another machine", alias=self._alias, field="allow_plaintext")
         if self._session is None:
             self._session = self._new_session()
         out = self._way_out(request.url)

@@ -52,6 +52,7 @@ FLOORS = (
         "proxy.oauth.options",
         "proxy.oauth.placement",
         "proxy.oauth.proving",
+        "proxy.oauth.refreshing",
         "proxy.oauth.request",
         "proxy.oauth.walk",
         "proxy.oauth.credential",

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 
 from proxy import errors
 from proxy.oauth.answer import Path
-from proxy.oauth.exchange import Resource, Scope, TokenRequest, TokenResponse
+from proxy.oauth.exchange import Resource, Scope, TokenResponse
 from proxy.oauth.grants import (
     ACCESS_TOKEN,
     GRANTS,
@@ -30,7 +29,6 @@ from proxy.oauth.grants import (
     SecureParameter,
     TokenExchange,
     UserCredentials,
-    exchange,
 )
 from proxy.oauth.lifetime import Lifetime
 from proxy.oauth.options import (
@@ -44,14 +42,14 @@ from proxy.oauth.options import (
     TokenResponseOptions,
 )
 from proxy.oauth.template import Template
-from proxy.oauth.token import Token, TokenKey
+from proxy.oauth.token import TokenKey
 from proxy.oauth.tree import Tree
 from proxy.secrets.sources import Text
 from proxy.units import Seconds
-from tests.fakes.credentials import URL, crm, facts_of
+from tests.fakes.credentials import URL, answer, run, said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 GOOD: Mapping[str, object] = {"access_token": "abc", "token_type": "Bearer", "expires_in": 60}
 WHERE: Mapping[str, Any] = {"token_url": Template.parse(URL), "client_id": "id", "client_auth": "none"}
@@ -61,44 +59,7 @@ ADA: Mapping[str, Any] = {**WHERE, "username": "ada", "password": Text("pw")}
 PRESENTED = TokenKey("f", "ada", {"authorization": "Bearer callers", "x-user-token": "bare"})
 
 
-@dataclass(frozen=True)
-class Run:
-    """The requests of an exchange, and its end."""
-
-    requests: list[TokenRequest]
-    token: Token | None
-    error: errors.TokenError | None
-
-    @property
-    def forms(self) -> list[dict[str, str]]:
-        return [dict(parse_qsl(request.body.decode())) for request in self.requests]
-
-
-def answer(body: object, status: int = 200, *, headers: Mapping[str, str] | None = None) -> TokenResponse:
-    said = {"content-type": "application/json", **(headers or {})}
-    return TokenResponse(status, said, body if isinstance(body, bytes) else json.dumps(body).encode())
-
-
 REFUSED = answer({"error": "invalid_grant"}, 400)
-DOWN = answer({}, 503)
-
-
-def run(grant: Any, *answers: TokenResponse, **known: Any) -> Run:
-    """An exchange that is given these answers, one after the other."""
-    steps, requests, coming = exchange(grant, facts_of(grant, **known)), [], iter(answers)
-    try:
-        requests.append(next(steps))
-        while True:
-            requests.append(steps.send(next(coming)))
-    except StopIteration as done:
-        return Run(requests, done.value, None)
-    except errors.TokenError as error:
-        return Run(requests, None, error)
-
-
-def said(grant: Any, **known: Any) -> list[tuple[str, str]]:
-    """The parameters of the first request's form."""
-    return parse_qsl(next(exchange(grant, facts_of(grant, **known))).body.decode())
 
 
 def test_registry() -> None:
@@ -212,100 +173,6 @@ def test_one_answer_is_the_end(grant: Any, own: list[tuple[str, str]]) -> None:
     assert isinstance(run(grant, REFUSED, **known).error, errors.TokenInvalidGrantError), own
 
 
-REFRESHABLE: Mapping[str, Callable[..., Any]] = {
-    "password": lambda **options: Password(**{**ADA, **options}),
-    "refresh token": lambda **options: RefreshToken(**{**WHERE, "refresh_token": Text("r0"), **options}),
-    "JWT bearer": lambda **options: JWTBearer(**{**WHERE, "assertion": Assertion(from_="login"), **options}),
-    "token exchange": lambda **options: TokenExchange(**{**WHERE, "subject_token": ExchangedToken(from_="login"), **options}),
-    "login": lambda **options: LoginToken(**{**ADA, "refresh": Refresh(), **options}),
-}
-TOKENS: Mapping[str, Any] = {"tokens": {"login": "t1"}}
-
-
-@pytest.mark.parametrize("make", REFRESHABLE.values(), ids=REFRESHABLE)
-def test_refresh_token_comes_first(make: Callable[..., Any]) -> None:
-    """Where an earlier exchange left a refresh token, that is what is sent, and nothing of the grant."""
-    done = run(make(), answer(GOOD), refresh_token="r1", **TOKENS)
-    assert done.forms == [{"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "id"}]
-
-
-@pytest.mark.parametrize("make", REFRESHABLE.values(), ids=REFRESHABLE)
-@pytest.mark.parametrize(("brought", "kept"), [({}, "r1"), ({"refresh_token": "r2"}, "r2"), ({"refresh_token": ""}, "r1")])
-def test_rotation(make: Callable[..., Any], brought: dict[str, str], kept: str) -> None:
-    """A rotated refresh token takes the old one's place; one that was not rotated stays (RFC 6749 §6)."""
-    done = run(make(), answer({**GOOD, **brought}), refresh_token="r1", **TOKENS)
-    assert done.token is not None
-    assert done.token.refresh_token == kept
-
-
-@pytest.mark.parametrize("make", REFRESHABLE.values(), ids=REFRESHABLE)
-def test_fallback_to_the_grant(make: Callable[..., Any]) -> None:
-    """A refused refresh token is followed by the grant in full, and is not kept."""
-    done = run(make(), REFUSED, answer(GOOD), refresh_token="r1", **TOKENS)
-    assert done.token is not None
-    assert len(done.requests) == 2
-    assert "r1" not in done.requests[1].body.decode()
-    assert done.token.refresh_token != "r1"
-
-
-@pytest.mark.parametrize("answered", [DOWN, answer({}, 429), answer({"error": "invalid_client"}, 401)])
-def test_no_fallback(answered: TokenResponse) -> None:
-    """A server that is down, or that refuses the client, is not asked a second time."""
-    done = run(REFRESHABLE["password"](), answered, refresh_token="r1")
-    assert (len(done.requests), done.token) == (1, None)
-
-
-@pytest.mark.parametrize(
-    ("answered", "newest"),
-    [
-        (answer({"error": "slow_down"}, 400), "r1"),
-        (answer({}, 403), "r1"),
-        (answer({"error": "invalid_scope"}, 400), "r1"),
-        (REFUSED, "r0"),
-    ],
-)
-def test_a_used_refresh_token_is_not_shown_again(answered: TokenResponse, newest: str) -> None:
-    """The configured one was used long ago: it is tried again only where the newest has ended, and is not the same."""
-    done = run(REFRESHABLE["refresh token"](), answered, answer(GOOD), refresh_token=newest)
-    assert (len(done.requests), done.token) == (1, None)
-
-
-def test_a_refresh_keeps_its_own_grant_type() -> None:
-    """`grant_type` is said of the grant, not of its refresh; the resource is named again, the scope stays what was granted."""
-    grant = Password(**ADA, **ASKED, grant_type="http://vendor.test/realm")
-    sent = said(grant, refresh_token="r1")
-    own = [("grant_type", "refresh_token"), ("refresh_token", "r1"), ("client_id", "id")]
-    assert sorted(sent) == sorted([*own, *SAID[1:]])
-
-
-def test_client_credentials_are_not_refreshed() -> None:
-    """A refresh token has no use where the client asks for itself (RFC 6749 §4.4.3)."""
-    done = run(crm(), answer({**GOOD, "refresh_token": "r1"}), refresh_token="r0")
-    assert done.forms == [{"grant_type": "client_credentials"}]
-
-
-def test_a_login_is_not_refreshed_unless_said() -> None:
-    """A vendor's own login goes again where the credential does not say how it is refreshed."""
-    done = run(LoginToken(**ADA), answer(GOOD), refresh_token="r1")
-    assert "refresh_token" not in done.forms[0]
-
-
-def test_where_a_refresh_differs() -> None:
-    """`refresh` has its own address and its own form; the body of the first request is not repeated."""
-    grant = Password(
-        **ADA,
-        token_request=TokenRequestOptions(content_type="json", body=Tree.parse({"password": "${password}"})),
-        refresh=Refresh(
-            token_url=Template.parse("https://login.test/refresh/${username}"),
-            token_request=RequestOptions(content_type="json", body=Tree.parse({"renew": "${refresh_token}"})),
-        ),
-    )
-    (request,) = run(grant, answer(GOOD), refresh_token="r1").requests
-    assert (request.url, json.loads(request.body)) == ("https://login.test/refresh/ada", {"renew": "r1"})
-    (plain,) = run(msgspec.structs.replace(grant, refresh=None), answer(GOOD), refresh_token="r1").requests
-    assert json.loads(plain.body) == {"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "id"}
-
-
 def login(**options: Any) -> LoginToken:
     """A session in two steps, each with what the one before answered."""
     return LoginToken(
@@ -350,7 +217,7 @@ def test_login_in_steps() -> None:
         (answer({"data": {}}), errors.TokenResponseInvalidError),
         (answer({"data": {"sid": {"a": 1}}}), errors.TokenResponseInvalidError),
         (answer(b"<html>"), errors.TokenResponseInvalidError),
-        (DOWN, errors.TokenServerError),
+        (answer({}, 503), errors.TokenServerError),
     ],
 )
 def test_a_step_that_fails(answered: TokenResponse, kind: type[errors.TokenError]) -> None:
@@ -384,7 +251,7 @@ def test_a_login_with_an_assertion(pems: dict[str, str]) -> None:
     own = LoginToken(**WHERE, private_key=Text(pems["P-256"]), token_request=body)
     taken = LoginToken(**WHERE, assertion=Assertion(from_="login"), token_request=body)
     assert json.loads(run(own, answer(GOOD)).requests[0].body)["jwt"].count(".") == 2
-    assert json.loads(run(taken, answer(GOOD), **TOKENS).requests[0].body) == {"jwt": "t1"}
+    assert json.loads(run(taken, answer(GOOD), tokens={"login": "t1"}).requests[0].body) == {"jwt": "t1"}
     first = urlsplit(run(LoginToken(**WHERE), answer(GOOD)).requests[0].url)
     assert first.geturl() == URL
 

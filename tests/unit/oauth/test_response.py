@@ -295,15 +295,27 @@ def test_an_upstream_without_allowed_hosts() -> None:
         parsed({**GOOD, "at": "https://api.test"}, token_response=options(upstream="at"))
 
 
-@pytest.mark.parametrize(("kind", "scheme"), [("DPoP", b"DPoP abc"), ("dpop", b"DPoP abc"), ("Bearer", b"Bearer abc")])
-def test_a_token_that_may_be_bound(kind: str, scheme: bytes) -> None:
-    """With `dpop` a token of that type is sent with proofs; where the server does not bind it, as Bearer (RFC 9449 §5)."""
-    grant = crm(dpop=True)
-    names = names_of(grant)
+def bound(kind: str | None) -> Token:
+    """The token of an answer of this type, for a credential that proves possession."""
+    names = names_of(crm(dpop=True))
     names = replace(names, facts=replace(names.facts, prover=names.facts.signer.prover(None)))
-    token = parse_token(TokenResponse(200, JSON, json.dumps({**GOOD, "token_type": kind}).encode()), names)
-    assert token.headers == ((b"Authorization", scheme),)
-    assert (token.per_send is not None) is (scheme == b"DPoP abc")
+    return parse_token(TokenResponse(200, JSON, json.dumps({**GOOD, "token_type": kind}).encode()), names)
+
+
+@pytest.mark.parametrize("kind", ["DPoP", "dpop"])
+def test_a_bound_token(kind: str) -> None:
+    """With `dpop` a token of that type is sent with proofs."""
+    token = bound(kind)
+    assert token.headers == ((b"Authorization", b"DPoP abc"),)
+    assert token.per_send is not None
+
+
+@pytest.mark.parametrize("kind", ["Bearer", None])
+def test_a_token_that_is_not_bound(kind: str | None) -> None:
+    """Who asks for proof of possession is not given a token that anybody could use (RFC 9449 §5)."""
+    with pytest.raises(errors.TokenResponseInvalidError, match="not bound") as caught:
+        bound(kind)
+    assert caught.value.key == "credentials.crm.dpop"
 
 
 def test_n_a() -> None:

@@ -239,6 +239,12 @@ async def test_forbidden_literal(bench: Bench, url: str) -> None:
     assert (error.status, error.code) == (502, "token_address_refused")
 
 
+async def test_plaintext_to_another_machine(bench: Bench) -> None:
+    """A URL that an earlier answer made is not called without TLS unless the credential allows it; nothing is sent."""
+    error = await refused(bench.endpoint(quick("http://login.test/token"), resolver=NamesAt("127.0.0.1"), allow_plaintext=False))
+    assert (error.code, error.key) == ("token_address_refused", "credentials.crm.allow_plaintext")
+
+
 async def test_name_at_a_forbidden_address(bench: Bench) -> None:
     """Nor where a name leads there."""
     error = await refused(bench.endpoint(quick("http://login.test/"), resolver=NamesAt("169.254.169.254", "fe80::1")))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from proxy.oauth.exchange import Facts, TokenResponse
-from proxy.oauth.grants import GRANTS, exchange
+from proxy.oauth.grants import GRANTS
 from proxy.oauth.names import Names
+from proxy.oauth.refreshing import exchange
 from proxy.oauth.token import Send, TokenKey
 from proxy.oauth.walk import names_of
 from proxy.settings import SettingsError

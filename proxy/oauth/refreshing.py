@@ -1,0 +1,114 @@
+"""Renewal by refresh token (RFC 6749 §6), around the grants that may bring one, with the grant in full to fall back to.
+
+A new refresh token is kept as soon as it is heard: whatever is wrong with the rest of the answer, the old one may have ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import msgspec
+
+from proxy.errors import (
+    TokenEndpointNotFoundError,
+    TokenError,
+    TokenInvalidClientError,
+    TokenNotJSONError,
+    TokenRefusedError,
+    TokenResponseInvalidError,
+)
+from proxy.oauth.names import Names
+from proxy.oauth.options import EndpointOptions, Refresh, RequestOptions
+from proxy.oauth.proving import proven
+from proxy.oauth.request import standard, token_request
+from proxy.oauth.response import new_refresh_token, parse_token
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
+    from proxy.oauth.token import Token
+
+_FINAL = (TokenRefusedError, TokenEndpointNotFoundError, TokenNotJSONError, TokenResponseInvalidError)  # asking again would bring the same
+
+
+class Exchanging(Protocol):
+    """A grant, as far as this room knows it."""
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]: ...
+
+
+class Refreshable(EndpointOptions, frozen=True, kw_only=True):
+    """A grant whose answer may bring a refresh token."""
+
+    typed: ClassVar[bool] = True  # whether token_type is looked at
+
+    refresh: Refresh | None = None
+
+    @property
+    def renews(self) -> bool:
+        """Whether a refresh token is used, if there is one."""
+        return True
+
+    def refreshed_with(self, refresh_token: str) -> dict[str, object]:
+        """The parameters of a refresh; without the scope, since what was granted stays, and may be less than what is asked for."""
+        said = standard(self)
+        said.pop("scope", None)
+        return {"grant_type": "refresh_token", "refresh_token": refresh_token, **said}
+
+    def written_as(self) -> RequestOptions:
+        """How a refresh is written where `refresh` does not say it: as the grant, but for a body, which is the grant's own."""
+        return msgspec.structs.replace(self.token_request, body=None)
+
+    def falls_back(self, refused: TokenError, _facts: Facts) -> bool:
+        """Whether the grant in full is worth a try after a refusal: not where it would show the same client."""
+        return isinstance(refused, _FINAL) and not isinstance(refused, TokenInvalidClientError)
+
+    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+        """The grant in full."""
+        raise NotImplementedError
+
+
+def exchange(grant: Exchanging, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+    """The whole exchange: by the refresh token that an earlier one left, else by the grant; with proofs where the credential says so.
+
+    A refused refresh token falls back to the grant in full; what is returned holds the refresh token to keep from now on.
+
+    Raises:
+        TokenError: the endpoint refused, or answered something unusable.
+    """
+
+    def begin() -> Generator[TokenRequest, TokenResponse, Token]:
+        return _renewed(grant, facts) if isinstance(grant, Refreshable) and grant.renews else grant.exchange(facts)
+
+    token = yield from begin() if facts.prover is None else proven(begin, facts.prover)
+    return token if isinstance(grant, Refreshable) and grant.renews else replace(token, refresh_token=None)
+
+
+def _renewed(grant: Refreshable, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
+    if not facts.refresh_token:
+        return (yield from grant.exchange(facts))
+    try:
+        return (yield from refreshed(grant, facts, facts.refresh_token))
+    except TokenError as refused:
+        if not grant.falls_back(refused, facts):
+            raise
+        return (yield from grant.exchange(facts))
+
+
+def refreshed(grant: Refreshable, facts: Facts, refresh_token: str) -> Generator[TokenRequest, TokenResponse, Token]:
+    """A token for a refresh token; one that the server did not rotate stays.
+
+    Raises:
+        TokenError: the endpoint refused, or answered something unusable.
+    """
+    names = Names(grant, facts).knowing(refresh_token=refresh_token)
+    said = grant.refresh or Refresh()
+    options = said.token_request or grant.written_as()
+    url = said.token_url.render(names) if said.token_url else None
+    response = yield token_request(names, grant.refreshed_with(refresh_token), options=options, url=url)
+    if (rotated := new_refresh_token(response, names)) is not None:
+        facts.keep_refresh_token(rotated)
+    token = parse_token(response, names, typed=grant.typed)
+    return token if token.refresh_token else replace(token, refresh_token=refresh_token)
