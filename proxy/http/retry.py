@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
+
+from proxy.dates import http_date
 
 if TYPE_CHECKING:
     from proxy.http.routing import Route
@@ -213,13 +213,8 @@ def parse_retry_after(values: list[bytes], epoch: float) -> float | None:
     text = values[0].decode("latin-1").strip()
     if text.isascii() and text.isdigit():
         return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-        if date.tzinfo is None:  # asctime's form names no zone; every HTTP date is GMT (RFC 9110 §5.6.7)
-            date = date.replace(tzinfo=UTC)
-        return max(0.0, date.timestamp() - epoch)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    date = http_date(text)
+    return None if date is None else max(0.0, date - epoch)
 
 
 def read_challenge(head: ResponseHead) -> Challenge:

@@ -5,17 +5,15 @@ Pure: a Date header and epoch seconds in, seconds out.
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
+from proxy.dates import http_date
 
 TOLERATED = 30.0  # seconds; a Date is whole seconds old, and an exchange takes its time
 
 
 def skew(date: str, epoch: float) -> float | None:
     """Seconds that this host's clock is ahead of the server's Date (RFC 9110 §6.6.1); negative: behind; None: it says nothing."""
-    try:
-        return epoch - parsedate_to_datetime(date.strip()).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    there = http_date(date)
+    return None if there is None else epoch - there
 
 
 def told(seconds: float) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from proxy.dates import LONGEST as LONGEST_DATE
+from proxy.dates import http_date
 from proxy.oauth.jwt import jwt_part
 from proxy.oauth.lifetime import LONGEST
 
@@ -52,11 +53,8 @@ def retry_after(value: str, epoch: float) -> float | None:
     text = value.strip()
     if re.fullmatch(r"[0-9]{1,10}", text):
         return min(float(text), RETRY_AFTER_CAP)
-    try:
-        moment = parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return min(max(moment - epoch, 0.0), RETRY_AFTER_CAP)
+    moment = http_date(text)
+    return None if moment is None else min(max(moment - epoch, 0.0), RETRY_AFTER_CAP)
 
 
 def _epoch(number: float | None) -> float | None:
@@ -68,16 +66,16 @@ def _epoch(number: float | None) -> float | None:
 
 def _date(text: str) -> float | None:
     """Epoch seconds of a date; None: unreadable, or before there were any, as the year 1 that stands for a value never set."""
+    if len(text) > LONGEST_DATE:
+        return None
     if net := _NET_DATE.fullmatch(text):
         return float(net[1]) / 1000
-    for read, written in ((datetime.fromisoformat, _ZONE.sub(_joined_zone, text.upper())), (parsedate_to_datetime, text)):
-        try:
-            when = read(written)
-            end = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-        except (ValueError, TypeError, OverflowError, IndexError):
-            continue
-        return end if end > 0 else None
-    return None
+    try:
+        when = datetime.fromisoformat(_ZONE.sub(_joined_zone, text.upper()))
+        end = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        end = http_date(text) or 0.0
+    return end if end > 0 else None
 
 
 def _joined_zone(zone: re.Match[str]) -> str:

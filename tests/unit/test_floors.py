@@ -24,6 +24,7 @@ FLOORS = (
         "proxy.oauth",
         "proxy.errors",
         "proxy.units",
+        "proxy.dates",
         "proxy.addresses",
         "proxy.secrets",
         "proxy.egress",
@@ -109,7 +110,15 @@ IMPURE_MODULES = frozenset(
     }
 )
 IMPURE_CALLS = frozenset({"open", "print", "input", "now", "utcnow", "today"})  # builtins, and the clock that datetime carries
-OAUTH_MAY_IMPORT = {"proxy.errors", "proxy.egress", "proxy.units", "proxy.addresses", "proxy.secrets", "proxy.secrets.sources"}
+OAUTH_MAY_IMPORT = {
+    "proxy.errors",
+    "proxy.egress",
+    "proxy.units",
+    "proxy.dates",
+    "proxy.addresses",
+    "proxy.secrets",
+    "proxy.secrets.sources",
+}
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def test_html_404_is_told_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("value", "wait"),
-    [("7", 7.0), ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0), ("999999", 300.0), ("soon", None)],
+    [("7", 7.0), ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0), ("Fri Jan 15 08:00:30 2027", 30.0), ("999999", 300.0), ("soon", None)],
 )
 def test_rate_limit(value: str, wait: float | None) -> None:
     """429 carries Retry-After, whatever the body declares."""
