@@ -31,7 +31,7 @@ from proxy.oauth.store import TokenStore
 from proxy.oauth.token import TokenKey
 from proxy.oauth.transport import TokenTransport
 from proxy.oauth.transport import tls_context as token_tls_context
-from proxy.oauth.walk import fingerprint, presented
+from proxy.oauth.walk import family, fingerprint, presented
 from proxy.watch import mark
 
 if TYPE_CHECKING:
@@ -169,10 +169,10 @@ class App:
         known = before.aliases.get(credential.alias) if before else None
         same = known is not None and known.credential == credential and known.egress == egress
         files = _files(credential.endpoint.token_request.tls) if credential.endpoint else ()
-        if known is not None and same and self._same_files(before, egress.ca, *files):
+        key = self._key(credential)
+        if known is not None and same and known.key == key and self._same_files(before, egress.ca, *files):
             return known
         endpoint = self._endpoint(credential)
-        key = TokenKey(fingerprint(credential.alias, credential.grant))
         source = CachedTokenSource(
             credential.alias,
             key,
@@ -186,6 +186,13 @@ class App:
             rules=credential.grant.lifetime if credential.endpoint else None,
         )
         return Alias(credential, egress, key, endpoint, source)
+
+    def _key(self, credential: Credential) -> TokenKey:
+        """Under what the alias's tokens are kept; a certificate with a new content needs access tokens that are bound to it."""
+        certificate = credential.endpoint.token_request.tls.cert if credential.endpoint else None
+        beside = (self.marks[certificate],) if certificate is not None else ()
+        alias, grant = credential.alias, credential.grant
+        return TokenKey(fingerprint(alias, grant, *beside), family=family(alias, grant))
 
     def _endpoint(self, credential: Credential) -> TokenEndpoint:
         egress = self.settings.egress

@@ -10,7 +10,7 @@ import json
 import re
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +18,6 @@ import msgspec
 from proxy.addresses import forbidden_address, is_loopback
 from proxy.errors import RouteBusyError, SubjectTokenMissingError, TokenResponseInvalidError
 from proxy.http.retry import RetryBudget, RetryPolicy
-from proxy.oauth.token import TokenKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from proxy.http.wire import Headers
     from proxy.metrics import RouteMetrics
     from proxy.oauth.source import TokenSource
-    from proxy.oauth.token import Token
+    from proxy.oauth.token import Token, TokenKey
 
 MAX_NAMED = 64  # upstreams that tokens named, per route; the one that was not called for longest goes
 MAX_SUBJECTS = 1024  # subjects whose refused tokens a route remembers
@@ -59,7 +58,7 @@ class RouteToken:
             return self.key
         shown = {name: _shown(headers, name) for name in self.presented}
         subject = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
-        return TokenKey(self.key.fingerprint, subject, shown)
+        return replace(self.key, subject=subject, presented=shown)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

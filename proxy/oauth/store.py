@@ -1,6 +1,6 @@
 """Access tokens of this process, each until it expires, and the refresh tokens that outlive them.
 
-All that `peek` reads; states and causes are kept by the source.
+All that `peek` reads; states and causes are kept by the source. However many subjects come, a client's own refresh token stays.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from cachetools import LRUCache, TLRUCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
     from proxy.oauth.token import Token, TokenKey
 
 
 class TokenStore:
-    """At most `max_tokens` tokens; the least recently used one makes room.
+    """At most `max_tokens` tokens, and as many refresh tokens of subjects; the least recently used one makes room.
 
     Args:
         clock: monotonic seconds, the same that the tokens' times were made of.
@@ -24,18 +24,19 @@ class TokenStore:
 
     def __init__(self, *, max_tokens: int, clock: Callable[[], float]) -> None:
         self._tokens: TLRUCache[TokenKey, Token] = TLRUCache(max_tokens, ttu=_expires_at, timer=clock)
-        self._refresh_tokens: LRUCache[TokenKey, str] = LRUCache(max_tokens)
+        self._own: dict[tuple[str, str], str] = {}  # refresh tokens of clients themselves: one for each credential
+        self._subjects: LRUCache[tuple[str, str], str] = LRUCache(max_tokens)  # those of subjects
 
     def refresh_token(self, key: TokenKey) -> str | None:
         """What the next exchange of this key may use."""
-        return self._refresh_tokens.get(key)
+        return self._kept(key).get(key.chain)
 
     def keep_refresh_token(self, key: TokenKey, refresh_token: str | None) -> None:
         """Keep it in place of the key's earlier one; None: the key has none any more."""
         if refresh_token is None:
-            self._refresh_tokens.pop(key, None)
+            self._kept(key).pop(key.chain, None)
         else:
-            self._refresh_tokens[key] = refresh_token
+            self._kept(key)[key.chain] = refresh_token
 
     def get(self, key: TokenKey) -> Token | None:
         """The key's token, if it has not expired."""
@@ -51,6 +52,9 @@ class TokenStore:
             return False
         self._tokens.pop(key, None)
         return True
+
+    def _kept(self, key: TokenKey) -> MutableMapping[tuple[str, str], str]:
+        return self._subjects if key.subject else self._own
 
 
 def _expires_at(_key: TokenKey, token: Token, _now: float) -> float:

@@ -19,12 +19,19 @@ Header = tuple[bytes, bytes]
 class TokenKey:
     """Whose token: the credential's fingerprint (never a secret) and the subject ("" = the client itself).
 
-    `presented` is what a caller showed of the subject, by header name in lower case: a grant's input, not a part of the key.
+    `presented` is what a caller showed of the subject, by header name in lower case: a grant's input, not a part of the key. `family`
+    is the looser fingerprint of what outlives an access token: its refresh token, and the key that both are bound to.
     """
 
     fingerprint: str
     subject: str = ""
     presented: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    family: str = field(default="", compare=False)
+
+    @property
+    def chain(self) -> tuple[str, str]:
+        """Whose refresh tokens: each of them follows from the one before."""
+        return self.family or self.fingerprint, self.subject
 
 
 @dataclass(frozen=True, slots=True)

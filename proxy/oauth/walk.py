@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,14 +20,17 @@ from proxy.secrets import Secret
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What may change while the tokens stay the same: who proves it and how, how the endpoint is reached, when a token is renewed.
+# What may change while all tokens stay the same: who proves it and how, how the endpoint is reached, when a token is renewed.
 _UNSHAPING = frozenset(
     {
         *("description", "provider", "lifetime", "client_auth", "basic_encoding", "assertion.alg", "assertion.kid", "assertion.x5t"),
-        *("assertion.x5t#S256", "assertion.lifetime", "token_request.timeout", "token_request.proxy", "token_request.tls"),
-        *("allow_plaintext", "allow_link_local", "scope_narrowing", "allowed_hosts"),
+        *("assertion.x5t#S256", "assertion.lifetime", "token_request.timeout", "token_request.proxy"),
+        *("allow_plaintext", "allow_link_local"),
     }
 )
+# What an access token was examined by when it came, or is bound to: another one is needed, which the same refresh token may bring.
+_EXAMINING = frozenset({"scope_narrowing", "allowed_hosts", "token_request.tls"})
+SECRET_LIKE = re.compile(r"secret|passw|pwd|token|api_?key|private|credential|(^|[_-])key$", re.IGNORECASE)  # the name of a secret
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -56,6 +60,18 @@ def secrets_of(grant: object) -> dict[Secret, str]:
     return found
 
 
+def told_openly(grant: object) -> frozenset[Secret]:
+    """Those of the secrets that are none: `values` which stand in the configuration in clear, not named like a secret, and nowhere else."""
+    named = [(path, value) for path, value in leaves(grant) if isinstance(value, Secret)]
+    kept = {secret for path, secret in named if not _in_clear(path, secret)}
+    return frozenset(secret for _, secret in named if secret not in kept)
+
+
+def _in_clear(path: str, secret: Secret) -> bool:
+    head, _, name = path.partition(".")
+    return head == "values" and secret.kind == "text" and secret.after is None and not SECRET_LIKE.search(name)
+
+
 def names_of(grant: object) -> frozenset[str]:
     """The names in a credential's templates."""
     return frozenset(name for _, value in leaves(grant) if isinstance(value, Template | Tree) for name in value.names)
@@ -72,18 +88,28 @@ def presented(grant: object) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def fingerprint(alias: str, grant: object) -> str:
-    """What tells an alias's tokens from all others: a SHA-256 over its name, the grant's type and the options that shape a token.
+def fingerprint(alias: str, grant: object, *beside: str) -> str:
+    """What tells an alias's access tokens from all others: a SHA-256 over its name, the grant's type, the options that shape a token
+    or that it is examined by, and what else (`beside`) has to be the same.
 
     The alias is among them, so that no alias is served a token that only another's secret could fetch. No secret, key or client_auth
     is, so that rotating a secret leaves the tokens where they are; a value of `values` that is written out is, since it shapes URLs.
     """
-    shaping = {path: _plain(value) for path, value in leaves(grant) if not _unshaping(path) and not isinstance(value, Secret)}
-    return hashlib.sha256(json.dumps([alias, type(grant).__name__, shaping], sort_keys=True).encode()).hexdigest()
+    return _digest(alias, grant, _UNSHAPING, beside)
 
 
-def _unshaping(path: str) -> bool:
-    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in _UNSHAPING)
+def family(alias: str, grant: object) -> str:
+    """What tells an alias's refresh tokens from all others: the same without what an access token is examined by or bound to."""
+    return _digest(alias, grant, _UNSHAPING | _EXAMINING, ())
+
+
+def _digest(alias: str, grant: object, without: frozenset[str], beside: tuple[str, ...]) -> str:
+    shaping = {path: _plain(value) for path, value in leaves(grant) if not _stands_in(path, without) and not isinstance(value, Secret)}
+    return hashlib.sha256(json.dumps([alias, type(grant).__name__, shaping, beside], sort_keys=True).encode()).hexdigest()
+
+
+def _stands_in(path: str, names: frozenset[str]) -> bool:
+    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names)
 
 
 def _plain(value: object) -> object:

@@ -100,6 +100,26 @@ async def test_a_route_shows_the_certificate_that_its_tokens_are_bound_to(build:
     assert (second.routes["/crm"] is same.routes["/crm"], second.aliases["crm"] is same.aliases["crm"]) == (False, False)
 
 
+async def test_a_new_certificate_asks_for_new_access_tokens(build: Callable[..., App], tmp_path: Path) -> None:
+    """What is bound to the old one is not sent beside the new one (RFC 8705 §3); the refresh token stays."""
+    document = certified(tmp_path)
+    first = build(document)
+    second = build(certified(tmp_path), before=first)
+    one, two = first.aliases["crm"].key, second.aliases["crm"].key
+    assert (one == two, one.chain == two.chain) == (False, True)
+
+
+async def test_narrower_rules_ask_for_new_access_tokens(build: Callable[..., App]) -> None:
+    """A token that came under other `allowed_hosts` is not sent any more, since it may lead elsewhere; the refresh token stays."""
+    document = configuration()
+    document["credentials"]["crm"] |= {"allowed_hosts": ["*.old.test", "api.test"], "token_response": {"upstream": "instance_url"}}
+    first = build(document)
+    document["credentials"]["crm"]["allowed_hosts"] = ["api.test"]
+    second = build(document, before=first)
+    one, two = first.aliases["crm"].key, second.aliases["crm"].key
+    assert (one == two, one.chain == two.chain) == (False, True)
+
+
 async def test_a_certificate_of_the_routes_own_stays(build: Callable[..., App], tmp_path: Path) -> None:
     """What a route says about itself holds."""
     document = certified(tmp_path)

@@ -58,6 +58,13 @@ def test_values_do_not_change_places() -> None:
     assert one.subject != of.key_of(((b"X-Subject", b"b"), (b"X-Actor", b"a"))).subject
 
 
+def test_a_subjects_key_is_of_the_clients_family() -> None:
+    """Its refresh token outlives what the client's own would outlive."""
+    of = RouteToken("crm", cast("Any", None), TokenKey("fingerprint", family="family"), (), ("x-token",))
+    key = of.key_of(((b"X-Token", b"abc"),))
+    assert key.chain == ("family", key.subject)
+
+
 def test_a_client_of_its_own_has_its_own_key() -> None:
     """Nothing is read of the caller's headers."""
     assert source().key_of((GOOD,)) is KEY

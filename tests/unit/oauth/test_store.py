@@ -102,3 +102,21 @@ def test_refresh_tokens_are_bounded() -> None:
     for subject in ("1", "2", "3"):
         store.keep_refresh_token(TokenKey("f", subject), f"r{subject}")
     assert [store.refresh_token(TokenKey("f", subject)) for subject in ("1", "2", "3")] == [None, "r2", "r3"]
+
+
+def test_subjects_push_out_no_clients_refresh_token() -> None:
+    """However many subjects come, the client's own refresh token stays: nothing else could bring one."""
+    store = TokenStore(max_tokens=2, clock=Clock())
+    store.keep_refresh_token(KEY, "own")
+    for number in range(10):
+        store.keep_refresh_token(TokenKey("other", str(number)), "r")
+    assert store.refresh_token(KEY) == "own"
+
+
+def test_refresh_tokens_are_a_familys() -> None:
+    """Another access token of the family is renewed by the same refresh token; another subject's is not."""
+    store = TokenStore(max_tokens=2, clock=Clock())
+    for subject in ("", "ada"):
+        store.keep_refresh_token(TokenKey("one", subject, family="family"), f"r{subject}")
+    found = [store.refresh_token(TokenKey(*key, family="family")) for key in (("two", ""), ("two", "ada"), ("two", "bob"))]
+    assert found == ["r", "rada", None]

@@ -24,7 +24,7 @@ from proxy.oauth.options import (
 )
 from proxy.oauth.template import Template
 from proxy.oauth.tree import Tree
-from proxy.oauth.walk import fingerprint, leaves, names_of, options_named, presented, secrets_of
+from proxy.oauth.walk import family, fingerprint, leaves, names_of, options_named, presented, secrets_of, told_openly
 from proxy.secrets import Secret
 from proxy.secrets.sources import Env, Rotation, Text
 from tests.fakes.credentials import SECRET, URL, crm
@@ -44,11 +44,8 @@ UNSHAPING = {
     "assertion.lifetime",
     "token_request.timeout",
     "token_request.proxy",
-    "token_request.tls",
     "allow_plaintext",
     "allow_link_local",
-    "scope_narrowing",
-    "allowed_hosts",
     # secrets, by their places:
     "values",
     "client_secret",
@@ -60,6 +57,8 @@ UNSHAPING = {
     "refresh_token",
     "value",
 }
+# What an access token was examined by when it came, or is bound to: another value asks for another one, by the same refresh token.
+EXAMINING = {"scope_narrowing", "allowed_hosts", "token_request.tls"}
 PAIRS: Mapping[Any, tuple[Any, Any]] = {  # two values of each type that an option may have
     str: ("one", "two"),
     bool: (False, True),
@@ -111,8 +110,8 @@ def made(kind: type[Any], **said: Any) -> Any:
 OPTIONS = [(f"{name}{path}", one, two) for name, grant in GRANTS.items() for path, one, two in pairs(grant)]
 
 
-def unshaping(path: str) -> bool:
-    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in UNSHAPING)
+def stands_in(path: str, names: set[str]) -> bool:
+    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names)
 
 
 def test_every_option_is_tried() -> None:
@@ -133,9 +132,21 @@ def test_every_option_is_tried() -> None:
 
 @pytest.mark.parametrize(("path", "one", "two"), OPTIONS, ids=[path for path, _, _ in OPTIONS])
 def test_fingerprint(path: str, one: Any, two: Any) -> None:
-    """Every option of every grant tells tokens apart, but for those that must not: a new one has to be decided on."""
+    """Every option of every grant tells access tokens apart, but for those that must not: a new one has to be decided on."""
     same = fingerprint("crm", one) == fingerprint("crm", two)
-    assert same is unshaping(path.partition(".")[2])
+    assert same is stands_in(path.partition(".")[2], UNSHAPING)
+
+
+@pytest.mark.parametrize(("path", "one", "two"), OPTIONS, ids=[path for path, _, _ in OPTIONS])
+def test_family(path: str, one: Any, two: Any) -> None:
+    """A refresh token outlives what an access token is examined by or bound to, and nothing else that tells access tokens apart."""
+    same = family("crm", one) == family("crm", two)
+    assert same is stands_in(path.partition(".")[2], UNSHAPING | EXAMINING)
+
+
+def test_fingerprint_covers_what_stands_beside() -> None:
+    """What a token depends on beside its options makes another access token, of the same family."""
+    assert len({fingerprint("crm", crm()), fingerprint("crm", crm(), "one"), fingerprint("crm", crm(), "two")}) == 3
 
 
 @pytest.mark.parametrize("name", GRANTS)
@@ -258,3 +269,20 @@ def test_other_aliases_and_presented_headers() -> None:
     assert options_named(grant, "from") == {"actor_token.from": "machine", "assertion.from": "login"}
     assert presented(grant) == ("x-user-token",)
     assert presented(crm()) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "openly"),
+    [
+        ("tenant", Text("acme"), True),
+        ("realm", Text("erp"), True),
+        ("api_key", Text("acme"), False),
+        ("tenant", Env("TENANT"), False),
+        ("tenant", Rotation(Text("old"), Text("new")), False),
+        ("tenant", SECRET, False),
+    ],
+    ids=["a host", "a realm", "a secret's name", "from the environment", "rotated", "a secret elsewhere too"],
+)
+def test_told_openly(name: str, secret: Secret, *, openly: bool) -> None:
+    """A value that stands in the configuration in clear is no secret, unless it is named like one or is one elsewhere."""
+    assert told_openly(crm(values={name: secret})) == ({secret} if openly else set())
