@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.oauth.template import Template
 from proxy.oauth.tree import Tree
+from proxy.oauth.walk import SECRET_LIKE
 from proxy.secrets.sources import parse as secret_of
 from proxy.settings.convert import FAILED, Conversion, plain
+from proxy.settings.problems import join
 from proxy.settings.references import Reference, no_value
 from proxy.settings.source import Entry, Node, article
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from proxy.settings.problems import Findings
 
 HELD_BY = "token_url, token_request, steps, refresh, assertion and token_placement.value"  # the keys that are read at a request
+_VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")  # the whole of a secret
 _UNKNOWN = re.compile(r"\A\$\{[!-~]+\}(?= is no )")  # the name may be a part of a secret that holds a brace by chance
-SECRET_LIKE = re.compile(r"secret|passw|pwd|token|api_?key|private|credential|(^|[_-])key$", re.IGNORECASE)
 
 
 class CredentialConversion(Conversion):
@@ -71,17 +73,18 @@ class CredentialConversion(Conversion):
         return FAILED if filled is None else super().word(filled, kind)
 
     def secret(self, node: Node) -> Any:
+        if (whole := _VARIABLE.fullmatch(node.word)) is not None:  # it stays where it is, so that it may change
+            name = Node(join(node.key, "env"), node.place, "text", whole[1], whole[1])
+            return super().secret(replace(node, kind="mapping", entries={"env": Entry(node.place, name)}))
         if node.kind == "text" and (place := self._place(node)) is not None:
             return place
         filled = self._filled(node)
         return FAILED if filled is None else super().secret(filled)
 
     def _place(self, node: Node) -> Secret | None:
-        """The place that the text of a secret names and nothing else: `${values.x}` is that value, `${env:X}` the variable."""
-        whole = re.fullmatch(r"\$\{(values\.|env:)([^{}()]+)\}", node.word)
-        if whole is None:
-            return None
-        return secret_of({"env": whole[2]}) if whole[1] == "env:" else (self._values or {}).get(whole[2])
+        """The value that the text of a secret names and nothing else: `${values.x}`."""
+        whole = re.fullmatch(r"\$\{values\.([^{}()]+)\}", node.word)
+        return None if whole is None else (self._values or {}).get(whole[1])
 
     def _parsed(self, node: Node) -> Template | None:
         try:

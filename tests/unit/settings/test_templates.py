@@ -107,6 +107,11 @@ BROKEN = {
     ),
     "no such value": ("audience: '${values.f}'\n", ["audience: there is no `f` under `values`"]),
     "no such variable": ("audience: '${env:UNSET}'\n", ["audience: environment variable UNSET is not set"]),
+    "no such variable for a secret": (
+        "token_request: {params: [{key: a, value: {env: UNSET}}]}\nprivate_key: '${env:UNSET}'\nvalues: {a: '${env:UNSET}'}\n",
+        [f"{key}: environment variable UNSET is not set" for key in ("token_request.params[0].value", "private_key", "values.a")],
+    ),
+    "a variable that is no text for a secret": ("private_key: '${env:NOT_TEXT}'\n", ["private_key: the secret is not UTF-8 text"]),
     "a value of a value": (
         "values: {a: x, b: '${values.a}'}\n",
         ["values.b: a value does not refer to another one; write ${env:NAME}, or what it stands for"],
