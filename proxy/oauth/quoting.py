@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
 from proxy.oauth.client_auth import basic_blob
+from proxy.oauth.walk import told_openly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,13 +25,16 @@ TELLING = 8  # characters; a shorter text of an answer is a word that may stand 
 REDACTED = "[redacted]"
 # A token, a hash or a key: long, without a space, and no word (a digit, or both cases).
 _OPAQUE = re.compile(r"(?=[\w.~+/=%!|-]*(?:[0-9]|[a-z][A-Z]|[A-Z][a-z]*[A-Z]))[\w.~+/=%!|-]{24,}")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.?", re.IGNORECASE)  # a trace's name, which support asks for
 
 
 def sent_secrets(names: Names) -> tuple[str, ...]:
     """Every form in which what is secret in an exchange may have travelled, and come back."""
     facts, owner = names.facts, getattr(names.grant, "username", "")
     heard = (value for value in names.known.values() if len(value) >= TELLING)
-    values = {*facts.secrets.values(), *facts.variables.values(), *facts.tokens.values(), *heard, facts.refresh_token or ""}
+    plain = told_openly(names.grant)
+    secrets = (value for secret, value in facts.secrets.items() if secret not in plain)
+    values = {*secrets, *facts.variables.values(), *facts.tokens.values(), *heard, facts.refresh_token or ""}
     return tuple(form for value in values for name in {names.grant.client_id, owner} for form in forms(name, value) if value)
 
 
@@ -51,11 +55,14 @@ def forms(client_id: str, client_secret: str) -> tuple[str, ...]:
 
 
 def quoted(text: str, secrets: Iterable[str]) -> str:
-    """`text` in at most 200 bytes of printable ASCII, without `secrets` (in any case, for %2f) and without long opaque runs."""
+    """`text` in at most 200 bytes of printable ASCII, without `secrets` (in any case, for %2f) and without long opaque runs.
+
+    A UUID is told where it is none of `secrets`.
+    """
     shown = text[:MAX_READ]
     written = sorted(filter(None, secrets), key=len, reverse=True)
     if written:
         shown = re.sub("|".join(map(re.escape, written)), REDACTED, shown, flags=re.IGNORECASE)
-    shown = _OPAQUE.sub(REDACTED, shown)
+    shown = _OPAQUE.sub(lambda run: run[0] if _UUID.fullmatch(run[0]) else REDACTED, shown)
     shown = "".join(character if " " <= character <= "~" else "?" for character in shown)
     return shown if len(shown) <= MAX_QUOTED else shown[: MAX_QUOTED - 3] + "..."

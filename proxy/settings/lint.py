@@ -19,13 +19,12 @@ from proxy.http.routing import RouteTLS, split_target
 from proxy.oauth.lifetime import REMAINING_RATIO, Lifetime
 from proxy.oauth.options import TokenRequestOptions, TokenResponseOptions
 from proxy.oauth.template import Template
-from proxy.oauth.walk import leaves
+from proxy.oauth.walk import SECRET_LIKE, leaves
 from proxy.secrets import Secret
 from proxy.settings.credential_rules import sources_of
 from proxy.settings.keys import default_words
 from proxy.settings.problems import Problem, join
 from proxy.settings.said import UNKNOWN
-from proxy.settings.templates import SECRET_LIKE
 from proxy.units import Seconds
 
 if TYPE_CHECKING:

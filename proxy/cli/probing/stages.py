@@ -26,7 +26,7 @@ from proxy.http.wire import NO_BODY, RequestHead
 from proxy.logs import EventLog, Logs
 from proxy.metrics import Metrics
 from proxy.oauth.quoting import forms
-from proxy.oauth.walk import presented, secrets_of
+from proxy.oauth.walk import presented, secrets_of, told_openly
 from proxy.secrets import SecretUnreadableError
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class Minted:
         """What no report may hold: the token, its parts, how it is sent, and every form of the credential's secrets."""
         grant = self.credential.grant
         names = {str(getattr(grant, name, "")) for name in ("client_id", "username")}
-        secrets = [_read(secret) for secret in secrets_of(grant) if secret.at_hand]
+        plain = told_openly(grant)
+        secrets = [_read(secret) for secret in secrets_of(grant) if secret.at_hand and secret not in plain]
         said = [form for secret in secrets for name in names for form in forms(name, secret) if secret]
         return tuple(filter(None, (*_parts(self.token), *said)))
 

@@ -289,6 +289,17 @@ async def test_no_secret_is_printed(
     assert [secret for secret in (SECRET, "opaque-token-0123456789", "eyJ") if secret in told] == []
 
 
+async def test_what_is_no_secret_is_printed(run: Run, configure: Configure, tokens: TokenServer) -> None:
+    """Hosts and realms that the configuration says by `values` are shown; a value that is named like a secret is not."""
+    values = {"host": "127.0.0.1", "realm": "acme-realm", "api_key": "acme-key-0123"}
+    url = tokens.url.replace("127.0.0.1", "${values.host}") + "/realms/${values.realm}/token"
+    configure(credential={"values": values, "token_url": url})
+    tokens.script.append(answer(400, {"error": "invalid_client", "error_description": "no erp in acme-realm for acme-key-0123"}))
+    told = " ".join((await run("probe")).stdout.split())
+    assert f"token_invalid_client at {tokens.url}/realms/acme-realm/token" in told
+    assert "invalid_client (no erp in acme-realm for [redacted])" in told
+
+
 async def test_a_terminal_is_left_alone(run: Run, configure: Configure, tokens: TokenServer) -> None:
     """A server's control characters do not reach the terminal."""
     configure()

@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.oauth.client_auth import basic_blob
-from proxy.oauth.quoting import MAX_QUOTED, forms, quoted
+from proxy.oauth.quoting import MAX_QUOTED, forms, quoted, sent_secrets
+from proxy.secrets.sources import Text
+from tests.fakes.credentials import SECRET as CLIENT_SECRET
+from tests.fakes.credentials import crm, names_of
 
 SECRET = "pä/ß w+rd=1"
 SPELLED = {
@@ -78,3 +81,20 @@ def test_no_text_quotes_the_secret(secret: str, before: str, after: str) -> None
     assert secret not in shown.replace("[redacted]", "")
     assert len(shown) <= MAX_QUOTED
     assert shown.isascii()
+
+
+TRACE = "0f3ab1c2-1111-2222-3333-0123456789ab"
+
+
+@pytest.mark.parametrize("text", [f"Trace ID: {TRACE} Correlation ID: {TRACE.upper()}", f"trace {TRACE}."])
+def test_traces_stay(text: str) -> None:
+    """The name of a trace, which a server's support asks for, is quoted; one that is a secret of ours is not."""
+    assert quoted(text, forms("id", SECRET)) == text
+    assert TRACE not in quoted(text, (TRACE,)).lower()
+
+
+def test_what_is_no_secret_is_quoted() -> None:
+    """A host or tenant among a credential's `values` stands in clear in every URL; the secrets beside it are not quoted."""
+    secrets = sent_secrets(names_of(crm(values={"tenant": Text("acme-tenant"), "api_key": Text("acme-key")})))
+    told = quoted(f"no client in acme-tenant with acme-key and {CLIENT_SECRET.value}", secrets)
+    assert told == "no client in acme-tenant with [redacted] and [redacted]"
