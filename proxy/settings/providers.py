@@ -5,6 +5,7 @@ A preset is data: every key of it is a default, at every depth, and what the use
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -14,24 +15,27 @@ from typing import TYPE_CHECKING
 from proxy.settings import words
 from proxy.settings.convert import FAILED
 from proxy.settings.problems import Findings, Place, join, quoted
+from proxy.settings.shapes import SHAPES, wrong
 from proxy.settings.source import Entry, Node, article, parse, under
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from proxy.settings.convert import Conversion
 
 UNTESTED = "not tested against the vendor"
 _TEXTS = ("name", "documentation", "tested")
 _KEYS = (*_TEXTS, "values", "credential")
+_VALUE_KEYS = ("is", "default", "form")
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A name that a preset's templates use: what it is, and what stands for it unless the user says so (None: they have to)."""
+    """A name that a preset's templates use: what it is, what stands for it unless the user says so (None: they have to), its shape."""
 
     meaning: str
     default: Node | None = None
+    form: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,12 @@ def read(data: bytes, file: str) -> Preset:
 
 
 def _value(node: Node, findings: Findings) -> Value:
-    for key in sorted(node.entries.keys() - {"is", "default"}):
-        findings.add(node.entries[key].place, node.key, words.answer("providers", key, ("is", "default")))
-    return Value(_text(node, "is", findings), node.get("default"))
+    for key in sorted(node.entries.keys() - {*_VALUE_KEYS}):
+        findings.add(node.entries[key].place, node.key, words.answer("providers", key, _VALUE_KEYS))
+    form = node.get("form")
+    if form is not None and form.word not in SHAPES:
+        findings.add(form.place, form.key, f"expected {words.either(list(SHAPES))}")
+    return Value(_text(node, "is", findings), node.get("default"), form.word if form is not None else None)
 
 
 def _text(node: Node, key: str, findings: Findings) -> str:
@@ -116,10 +123,50 @@ def beneath(node: Node, conversion: Conversion) -> Node:
         return node
     found = preset(name)
     whole = under(node, _rooted(_with_defaults(found), node.key, named.place))
-    for value, needed in found.values.items():
-        if whole.get("values", value) is None and _uses(whole, f"${{values.{value}}}"):
+    used = {value: needed for value, needed in found.values.items() if _uses(whole, f"${{values.{value}}}")}
+    for value, needed in used.items():
+        if value in node.entries and node.get("values", value) is None:
+            whole = _misplaced(whole, value, name, conversion)
+        elif (said := whole.get("values", value)) is not None:
+            whole = _judged(whole, said, value, needed, conversion)
+        else:
             _ask(whole, value, f"provider {name} needs {needed.meaning}", conversion)
     return whole
+
+
+def _judged(node: Node, said: Node, value: str, needed: Value, conversion: Conversion) -> Node:
+    """The credential, without a value that has not the form it needs: that is a finding, and nothing else is said of it."""
+    text = _known(said)
+    behind = {part for whole in _behind(node, f"${{values.{value}}}") for part in (whole, whole.partition("/")[0]) if part}
+    if needed.form is None or text is None or (fault := wrong(needed.form, text, behind)) is None:
+        return node
+    conversion.fail(said, fault if said.kind == "text" else f"the variable holds another form: {fault.partition(';')[0]}")
+    values = node.nearest("values")
+    rest = {name: entry for name, entry in values.entries.items() if name != value}
+    return replace(node, entries={**node.entries, "values": Entry(values.place, replace(values, entries=rest))})
+
+
+def _known(node: Node) -> str | None:
+    """The text that a value holds, as far as it is written here or in the environment."""
+    if node.kind == "text":
+        return None if "${" in node.word else str(node.value)
+    variable = node.get("env")
+    return os.environ.get(variable.word) or None if variable is not None and len(node.entries) == 1 else None
+
+
+def _behind(node: Node, name: str) -> Iterator[str]:
+    """What stands behind the template `name` in every text of this node, up to the next template."""
+    if name in node.word:
+        yield from (text.partition("${")[0] for text in node.word.split(name)[1:])
+    for part in (*node.items, *(entry.node for entry in node.entries.values())):
+        yield from _behind(part, name)
+
+
+def _misplaced(node: Node, value: str, provider: str, conversion: Conversion) -> Node:
+    """The credential, without a value of the preset that stands beside its keys and not under `values`."""
+    at = replace(node.entries[value].node, key=join(join(node.key, "values"), value), place=node.entries[value].place)
+    conversion.fail(at, f"provider {provider} reads it under `values`; write values: {{{value}: ...}}")
+    return replace(node, entries={name: entry for name, entry in node.entries.items() if name != value})
 
 
 def _ask(node: Node, value: str, need: str, conversion: Conversion) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.settings import SettingsError, providers
+from proxy.settings import SettingsError, load, providers
 from proxy.settings.convert import Conversion, plain
 from proxy.settings.problems import Findings
 from proxy.settings.schema import ROOT
@@ -131,6 +131,61 @@ def test_what_does_not_fit_is_told_at_its_place(lines: list[str], told: str, acm
     assert laid(credential(*lines))[1] == [told]
 
 
+FORMED = """\
+  tenant: {is: the tenant, form: name}
+  region: {is: the region, default: eu, form: name}
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        pytest.param(
+            ["provider: acme", "values: {tenant: 'https://t1'}"],
+            "4:22: credentials.crm.values.tenant: expected a name without spaces or /",
+            id="URL",
+        ),
+        pytest.param(
+            ["provider: acme", "values: {tenant: t1, region: us.acme.example}"],
+            "4:34: credentials.crm.values.region: the provider adds .acme.example itself; write us",
+            id="what the preset adds",
+        ),
+        pytest.param(
+            ["provider: acme", "values: {tenant: {env: TENANT}}"],
+            "4:22: credentials.crm.values.tenant: the variable holds another form: expected a name without spaces or /",
+            id="variable",
+        ),
+        pytest.param(
+            ["provider: acme", "tenant: t1"],
+            "4:5: credentials.crm.values.tenant: provider acme reads it under `values`; write values: {tenant: ...}",
+            id="not under values",
+        ),
+        pytest.param(
+            ["provider: acme", "region: us", "values: {tenant: t1}"],
+            "4:5: credentials.crm.values.region: provider acme reads it under `values`; write values: {region: ...}",
+            id="one with a default not under values",
+        ),
+    ],
+)
+def test_a_value_of_another_form_is_told_at_its_place(lines: list[str], told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Once, and nothing is said of the URL that it would have made, nor of a key that is none."""
+    text = re.sub(r"(?m)(^  (tenant|region):.*\n)+", FORMED, ACME)
+    preset = providers.read(text.encode(), "acme.yaml")
+    monkeypatch.setattr(providers, "names", lambda: ("acme",))
+    monkeypatch.setattr(providers, "preset", {"acme": preset}.__getitem__)
+    monkeypatch.setenv("TENANT", "a b")
+    (tmp_path / "material.yaml").write_text(credential(*lines, "client_id: a", "client_secret: {env: TENANT}"))
+    monkeypatch.chdir(tmp_path)
+    Path("proxy.yaml").write_text(
+        "security_material: [material.yaml]\nroutes: [{prefix: /, upstream: 'https://a.example', credential: crm}]\n"
+    )
+
+    with pytest.raises(SettingsError) as caught:
+        load([Path("proxy.yaml")])
+
+    assert [str(problem) for problem in caught.value.problems] == [f"material.yaml:{told}"]
+
+
 def test_the_nearest_provider_is_named() -> None:
     """One letter too few is enough to find it."""
     assert "did you mean salesforce?" in laid(credential("provider: salesfore"))[1][0]
@@ -150,6 +205,7 @@ def test_a_value_that_nothing_uses_any_more_is_not_asked_for(acme: None) -> None
         pytest.param(HEAD, "credential.type: this key is missing", id="no type"),
         pytest.param(HEAD + "values: {a: {}}\ncredential: {type: x}\n", "values.a.is: expected text, got nothing", id="no meaning"),
         pytest.param(HEAD + "values: {a: {is: x, of: y}}\ncredential: {type: x}\n", "values.a: unknown key", id="more than a meaning"),
+        pytest.param(HEAD + "values: {a: {is: x, form: y}}\ncredential: {type: x}\n", "values.a.form: expected host, base", id="form"),
         pytest.param("name: [", "not valid YAML", id="no YAML"),
     ],
 )
