@@ -20,13 +20,14 @@ FORBIDDEN = 403  # RFC 9110 §15.5.4: a matter of rights
 SERVER_ERROR = 500
 RETRY_COSTS = 5  # fifths of a call
 MAX_DOUBLINGS = 32  # more is beyond any `max_delay`, and beyond a float in the end
-MAX_CHALLENGE = 8 << 10  # characters of a challenge that are read; reading costs their square
+MAX_CHALLENGE = 8 << 10  # characters of a challenge that are read
 MAX_TOLD = 200  # characters of a challenge's scope that are told
 
 Failure = Literal["connect", "closed", "closed_reused", "other"]
 Scheme = Literal["none", "bearer", "insufficient_scope", "foreign", "unknown"]
 
 _CHALLENGE = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[^\s=,]|\s*,|\s*$)")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)')  # one without an end reaches to the end, so that no other is sought in it
 _PARAMETER = re.compile(r'([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
 
 
@@ -233,7 +234,7 @@ def read_challenge(head: ResponseHead) -> Challenge:
 
 
 def _without_quoted(text: str) -> str:
-    return re.sub(r'"(?:[^"\\]|\\.)*"', '""', text)
+    return _QUOTED.sub('""', text)
 
 
 def _printable(text: str) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Decoded = Mapping[str, object] | list[object] | str | None
 
+MAX_FORM = 128 << 10  # characters of a form; decoding it costs more than JSON does, and none is so long
 MAX_FIELDS = 1000  # of a form
 _FORM = "application/x-www-form-urlencoded"
 _TEXT = frozenset({"", "text/plain", "application/jwt", "application/octet-stream"})
@@ -118,6 +119,8 @@ def _json(text: str) -> object:
 
 def _form(text: str) -> Mapping[str, object] | None:
     """The fields of a form; the first of a name counts."""
+    if len(text) > MAX_FORM:
+        return None
     try:
         fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from proxy.oauth.quoting import MAX_READ
+
 _CODES = ("errorcode", "faultcode", "code", "type", "errortype", "status", "error", "errorid", "name")
 _TEXTS = (
     "errordescription",
@@ -45,8 +47,14 @@ NOTHING = Declared("", "", certain=False)
 def declared(said: object) -> Declared:
     """What an answer, as `answer.decoded` gives it, declares; NOTHING where it declares no error.
 
-    What is not certain counts only where the status says that something is wrong, or where there is no token.
+    What is not certain counts only where the status says that something is wrong, or where there is no token. Code and text are cut
+    here, before anything searches them.
     """
+    code, text, certain = _declared(said)
+    return Declared(code[:MAX_READ], text[:MAX_READ], certain)
+
+
+def _declared(said: object) -> Declared:
     if isinstance(said, str):
         return Declared("", said, certain=False)
     body = _opened(said, _DEEPEST)
@@ -54,7 +62,7 @@ def declared(said: object) -> Declared:
         return NOTHING
     members = _members(body)
     for name in ("error", "errors", "fault"):
-        if (found := _error(members.get(name), members)) is not None:
+        if (found := _error(members.get(name), members, _DEEPEST)) is not None:
             return found
     text = _text(members)
     plain = text and members.keys() <= _ABOUT  # elsewhere a `code` may be what a login hands out
@@ -83,15 +91,17 @@ def _opened(said: object, depth: int) -> Mapping[str, object] | None:
             return None
 
 
-def _error(value: object, around: Mapping[str, object]) -> Declared | None:
+def _error(value: object, around: Mapping[str, object], depth: int) -> Declared | None:
     """What stands under `error`, `errors` or `fault`; None: nothing, as in `"error": null`, `"errors": []`."""
     match value:
         case str() if value:
             return Declared(value, _text(around), certain=True)
         case True:
             return Declared(_first(around, _OWN_CODES) or "error", _text(around), certain=True)
+        case [str(first), *_]:
+            return Declared("error", first, certain=True)
         case [first, *_]:
-            return Declared("error", first, certain=True) if isinstance(first, str) else _error(first, around)
+            return _error(first, around, depth - 1) if depth else Declared("error", "", certain=True)
         case Mapping() if value:
             members = _members(value)
             inner = _members(members["detail"]) if isinstance(members.get("detail"), Mapping) else {}  # Apigee's fault

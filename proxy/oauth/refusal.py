@@ -6,6 +6,7 @@ A declared error code counts before the status (RFC 6749 §5.2), also inside a 2
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -16,12 +17,10 @@ from proxy.oauth.clock import TOLERATED, skew
 from proxy.oauth.clock import told as clock_told
 from proxy.oauth.declared import Declared, declared, fine
 from proxy.oauth.expiry import retry_after
-from proxy.oauth.quoting import MAX_READ, quoted
+from proxy.oauth.quoting import quoted, quoted_code
 from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, target_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from proxy.oauth.answer import Decoded
     from proxy.oauth.exchange import TokenResponse
     from proxy.oauth.names import Names
@@ -39,7 +38,8 @@ _CLIENT_ID = {"invalid_client_id", "unknown_client", "application_cannot_be_foun
 _A_PERSONS = {"consent_required", "interaction_required"}  # OpenID Connect Core §3.1.2.6; no key gives consent
 _TARGET = {"invalid_target", "invalid_resource"}  # RFC 8707 §2, and Entra
 _DPOP = {"invalid_dpop_proof", "use_dpop_nonce"}  # RFC 9449 §5
-_TITLE = re.compile(r"<title[^>]*>([^<]{1,300})", re.IGNORECASE)
+_MAX_SEEN = 16 << 10  # bytes of a page in which its title is sought
+_TITLE = re.compile(r"<title[^<>]*>([^<]{1,300})", re.IGNORECASE)
 _NOT_FOUND = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}
 
 
@@ -52,6 +52,12 @@ class Answer:
     body: Mapping[str, object] | None = field(repr=False)  # None: no object with members
     decoded: Decoded = field(repr=False)  # None: nothing that can be read
     secrets: tuple[str, ...] = field(repr=False)
+    own: Declared = field(repr=False)  # the error in the answer's own words, neither quotable nor sure to be one
+
+    @classmethod
+    def of(cls, response: TokenResponse, names: Names, said: Decoded, secrets: tuple[str, ...]) -> Answer:
+        """An answer that holds `said`; `secrets` are quoted nowhere."""
+        return cls(response, names, said if isinstance(said, Mapping) else None, said, secrets, declared(said))
 
     @property
     def said(self) -> str:
@@ -72,11 +78,6 @@ class Answer:
         return self.own.text
 
     @property
-    def own(self) -> Declared:
-        """The error in the answer's own words, neither quotable nor sure to be one."""
-        return declared(self.decoded)
-
-    @property
     def skew(self) -> float | None:
         """Seconds that this host's clock is ahead of the server's."""
         return skew(self.response.headers.get("date", ""), self.names.facts.epoch)
@@ -92,7 +93,7 @@ class Answer:
         if location := self.response.headers.get("location"):
             host, path = _target(location)
             return f"to {host}{self.quote(path)}"
-        start = self.response.body[:MAX_READ].decode("utf-8", "replace").strip()
+        start = self.response.body[:_MAX_SEEN].decode("utf-8", "replace").strip()
         if title := _TITLE.search(start):
             return f'a page "{self.quote(" ".join(title[1].split()))}"'
         silent = self.response.status < HTTPStatus.BAD_REQUEST or self.body is not None  # what is no refusal may be a token
@@ -105,7 +106,7 @@ class Answer:
     @property
     def declared(self) -> str:
         """`invalid_scope (no such scope)`, quotable; "": nothing is declared."""
-        code, description = self.quote(self.error), self.quote(self.description)
+        code, description = quoted_code(self.error, self.secrets), self.quote(self.description)
         return f"{code} ({description})".lstrip() if description else code
 
     def quote(self, text: str) -> str:

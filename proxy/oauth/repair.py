@@ -25,10 +25,10 @@ _PROOFS: Mapping[ClientAuthName, str] = {
     "self_signed_tls_client_auth": "token_request.tls.cert",
     "none": "client_auth",
 }
-_BOILERPLATE = re.compile(r"\(e\.g\.[^)]*\)")  # RFC 6749 §5.2's own sentence names the method as one example among others
+_BOILERPLATE = re.compile(r"\(e\.g\.[^()]*\)")  # RFC 6749 §5.2's own sentence names the method as one example among others
 _METHOD_RULED_OUT = re.compile(
-    r"authenticat\w+[ _-]method|auth[ _]method|token_endpoint_auth|missing client|no client (?:auth|cred)|"
-    r"(?:client_secret|client secret|credentials?|authorization header)\W+(?:is |was |are )?"
+    r"authenticat\w{1,20}[ _-]method|auth[ _]method|token_endpoint_auth|missing client|no client (?:auth|cred)|"
+    r"(?:client_secret|client secret|credentials?|authorization header)\W{1,8}(?:is |was |are )?"
     r"(?:missing|required|not (?:found|provided|present))",
     re.IGNORECASE,
 )
@@ -45,7 +45,7 @@ _ASSERTION_PARTS = (  # a word about a signed assertion, and the key that says t
 )
 _KEY = re.compile(r"signature|signed|\bkeys?\b|certificate|thumbprint", re.IGNORECASE)
 _UNREAD = re.compile(
-    r"grant[_ ]?type\W+(?:parameter )?(?:is |was )?(?:missing|required|not )|(?:missing|no)\W[\w\W]{0,40}grant[_ ]?type", re.IGNORECASE
+    r"grant[_ ]?type\W{1,8}(?:parameter )?(?:is |was )?(?:missing|required|not )|(?:missing|no)\W[\w\W]{0,40}grant[_ ]?type", re.IGNORECASE
 )
 _TARGET = re.compile(r"\baudience\b|\bresource\b|service not enabled", re.IGNORECASE)  # the last is Auth0's
 _PARAMETERS = (  # a word in a description, and the key that says that parameter

@@ -56,7 +56,7 @@ def heard(response: TokenResponse, names: Names) -> Answer:
     """
     said = decoded(response)
     secrets = (*sent_secrets(names), *_received_secrets(said))
-    answer = Answer(response, names, said if isinstance(said, Mapping) else None, said, secrets)
+    answer = Answer.of(response, names, said, secrets)
     if (refused := refusal(answer)) is not None:
         raise refused
     return answer

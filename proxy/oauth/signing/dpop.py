@@ -28,7 +28,9 @@ MAX_NONCE = 2048  # characters; a longer one would make heads that servers refus
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NONCE = re.compile(rf"[\x21\x23-\x5b\x5d-\x7e]{{1,{MAX_NONCE}}}", re.ASCII)  # RFC 9449 §8.1: 1*NQCHAR
-_WANTS_NONCE = re.compile(rb'\bDPoP\b.*\berror\s*=\s*"?use_dpop_nonce(?![\w-])', re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(rb"\bDPoP\b", re.IGNORECASE)
+_WANTS_NONCE = re.compile(rb'\berror\s{0,8}=\s{0,8}"?use_dpop_nonce(?![\w-])', re.IGNORECASE)
+_MAX_CHALLENGE = 8 << 10  # bytes of a challenge that are read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,4 +173,7 @@ class Proofs:
 
 def _wants_nonce(header: Header) -> bool:
     name, value = header
-    return name.lower() == b"www-authenticate" and _WANTS_NONCE.search(value) is not None
+    if name.lower() != b"www-authenticate":
+        return False
+    scheme = _SCHEME.search(value[:_MAX_CHALLENGE])
+    return scheme is not None and _WANTS_NONCE.search(value[:_MAX_CHALLENGE], scheme.end()) is not None

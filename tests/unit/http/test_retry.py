@@ -11,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.http.address import UpstreamURL
-from proxy.http.retry import MAX_TOLD, RELAY, Attempt, Challenge, Relay, Retry, RetryBudget, RetryPolicy, parse_retry_after, read_challenge
+from proxy.http.retry import (
+    MAX_CHALLENGE,
+    MAX_TOLD,
+    RELAY,
+    Attempt,
+    Challenge,
+    Relay,
+    Retry,
+    RetryBudget,
+    RetryPolicy,
+    parse_retry_after,
+    read_challenge,
+)
 from proxy.http.routing import ExpiredWhen, Route
 from proxy.http.routing import Retry as Options
 from proxy.http.wire import ResponseHead
@@ -308,3 +320,16 @@ def after(calls: int, retries: int) -> RetryBudget:
 def test_the_retry_budget(calls: int, retries: int, covered: bool) -> None:  # noqa: FBT001  # a column of the table
     """A reserve of ten, a fifth per call, never more than a hundred."""
     assert after(calls, retries).covers_one() is covered
+
+
+@pytest.mark.parametrize("piece", [b"a", b"a ", b", ", b'\\"', b'"\\"', b'a="\\', b",a"])
+def test_a_challenge_takes_time_in_proportion(piece: bytes) -> None:
+    """Four times as much takes no sixteen times as long; a quoted text without an end reaches to the end."""
+
+    def spent(size: int) -> float:
+        head = ResponseHead(1, 401, b"", ((b"WWW-Authenticate", b'Bearer x="' + piece * (size // len(piece)) + b"\\"),))
+        began = time.thread_time()
+        read_challenge(head)
+        return time.thread_time() - began
+
+    assert sorted(spent(MAX_CHALLENGE) for _ in range(3))[1] <= 8 * sorted(spent(MAX_CHALLENGE // 4) for _ in range(3))[1] + 0.02

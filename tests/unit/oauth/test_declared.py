@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.oauth.declared import NOTHING, Declared, declared, fine
+from proxy.oauth.quoting import MAX_READ
 
 CERTAIN: dict[str, tuple[object, str, str]] = {
     "RFC 6749": ({"error": "invalid_client", "error_description": "no such client"}, "invalid_client", "no such client"),
@@ -92,3 +93,23 @@ def test_anything_is_read(said: object) -> None:
     assert isinstance(found.code, str)
     assert isinstance(found.text, str)
     assert found.code or not found.certain
+
+
+LONG = "x" * (MAX_READ + 1)
+
+
+@pytest.mark.parametrize(
+    "said", [LONG, {"error": LONG, "error_description": LONG}, {"errors": [LONG]}, {"errorCode": LONG, "message": LONG}]
+)
+def test_what_is_declared_is_cut(said: object) -> None:
+    """Nothing that searches it sees more, whatever the answer is."""
+    found = declared(said)
+    assert {len(found.code), len(found.text)} <= {0, len("error"), MAX_READ}
+
+
+def test_lists_within_one_another() -> None:
+    """However deep they are, there is an error, and nothing raises."""
+    said: object = {"code": "x"}
+    for _ in range(100_000):
+        said = [said]
+    assert declared({"errors": said}) == Declared("error", "", certain=True)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.oauth.client_auth import basic_blob
-from proxy.oauth.quoting import MAX_QUOTED, forms, quoted, sent_secrets
+from proxy.oauth.quoting import MAX_QUOTED, MAX_READ, forms, quoted, quoted_code, sent_secrets
+from proxy.oauth.token import TokenKey
 from proxy.secrets.sources import Text
 from tests.fakes.credentials import SECRET as CLIENT_SECRET
 from tests.fakes.credentials import crm, names_of
@@ -70,6 +71,58 @@ def test_cut_after_redaction() -> None:
     shown = quoted("x " * 97 + "hunter2-hunter2", ("hunter2-hunter2",))
     assert "hunter" not in shown
     assert len(shown) == MAX_QUOTED
+
+
+@pytest.mark.parametrize("secret", ["hunter2 hunter2 hunter2 ", "pässwörter", "Hunter2-" * 5])
+@pytest.mark.parametrize("missing", range(1, 8))
+def test_no_half_of_a_secret_at_the_end_of_what_is_read(secret: str, missing: int) -> None:
+    """Redaction shortens what is before it, so that the end of what is read may be seen."""
+    room = MAX_READ - len(secret) + missing
+    before = (f"{secret}!" * (room // (len(secret) + 1))).ljust(room, "!")
+
+    shown = quoted(before + secret, (secret,))
+
+    assert secret[:3] not in shown
+    assert quoted((before + secret)[:MAX_READ], (secret,)) == shown
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "INVALID_REQUEST_HEADER.GMP_GATEWAY_API",
+        "errors.com.example.account.oauth.invalid_client_credentials",
+        "Invalid-Authentication-Token-70002",
+    ],
+)
+def test_a_code_of_words_is_told_whole(code: str) -> None:
+    """However long: it is what a vendor's support asks for, though in a description it might be a token."""
+    assert quoted_code(code, forms("id", SECRET)) == code
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+        "xoxb-1234567890-AbCdEfGhIjKlMnOpQrSt",
+        "9f86d081884c7d659a2feaa0c55ad015",
+        "0123456789_0123456789_0123456789",
+        "ABC_" * 21,
+    ],
+)
+def test_a_code_that_reads_like_a_token(code: str) -> None:
+    """Words it has none, or too many."""
+    assert quoted_code(code, ()) == "[redacted]"
+
+
+def test_a_code_that_is_a_secret() -> None:
+    """A secret is told nowhere, not even where it is made of words."""
+    assert quoted_code("CORRECT_HORSE.BATTERY_STAPLE", ("correct_horse.battery_staple",)) == "[redacted]"
+
+
+def test_what_a_caller_showed_is_a_secret() -> None:
+    """Its own token, without the scheme before it."""
+    secrets = sent_secrets(names_of(crm(), key=TokenKey("f", "s", {"x-user": "Bearer hunter2-session", "x-key": "k3y-of-a-user"})))
+    assert quoted("unknown hunter2-session, K3Y-of-a-user", secrets) == "unknown [redacted], [redacted]"
 
 
 @given(

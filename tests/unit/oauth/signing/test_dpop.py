@@ -201,6 +201,8 @@ def test_nonces_belong_to_their_server() -> None:
         ),
         (401, challenge(b"n1", b"invalid_token"), False),
         (401, challenge(b"n1", b"use_dpop_nonce_x"), False),
+        (401, ((b"WWW-Authenticate", b'Bearer error="use_dpop_nonce", DPoP algs="ES256"'), (b"DPoP-Nonce", b"n1")), False),
+        (401, ((b"WWW-Authenticate", b"DPoP " * 200_000 + b"error=use_dpop_nonce"), (b"DPoP-Nonce", b"n1")), False),
         (401, ((b"WWW-Authenticate", b'Bearer error="use_dpop_nonce"'), (b"DPoP-Nonce", b"n1")), False),
         (401, ((b"WWW-Authenticate", b'DPoP error="use_dpop_nonce"'),), False),
         (401, ((b"DPoP-Nonce", b"n1"),), False),
