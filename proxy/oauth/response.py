@@ -6,7 +6,7 @@ Pure; nothing but a TokenError is raised, whatever the bytes are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
@@ -85,8 +85,8 @@ def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
     options = grant.token_response
     value = _access_token(answer, options.access_token)
     kind = _kind(answer) if typed else "bearer"
-    granted = _granted(_found(answer, options.scope))
-    if granted is not None and grant.scope_narrowing == "refuse" and not set(grant.scope) <= set(granted):
+    granted = _granted(_found(answer, options.scope), grant.scope_separator)
+    if granted is not None and grant.scope_narrowing == "refuse" and not set(_split(grant.scope, grant.scope_separator)) <= set(granted):
         asked, given = answer.quote(" ".join(grant.scope)), answer.quote(" ".join(granted)) or "none"
         raise errors.TokenScopeNarrowedError(f"asked {asked}; granted {given}", alias=facts.alias)
     due, usable, expires = times(facts.now, _lifetime(answer, value), grant.lifetime, facts.jitter)
@@ -185,12 +185,20 @@ def _parts(url: str) -> SplitResult | None:
     return parts
 
 
-def _granted(scope: object) -> tuple[str, ...] | None:
+def _granted(scope: object, separator: str) -> tuple[str, ...] | None:
     """The stated scope; None where the server states none (RFC 6749 §5.1: then it is what was asked)."""
     match scope:
         case str():
-            return tuple(scope.replace(",", " ").split())
+            return _split((scope,), separator)
         case list() if all(isinstance(item, str) for item in scope):
-            return tuple(scope)
+            return _split(scope, separator)
         case _:
             return None
+
+
+def _split(scopes: Sequence[str], separator: str) -> tuple[str, ...]:
+    """Taken apart as the request joins them, and at blanks and commas, which servers write whatever was sent.
+
+    Asked and granted alike, so that a scope with a comma in its name is the same on both sides.
+    """
+    return tuple(name for text in scopes for name in text.replace(separator or " ", " ").replace(",", " ").split())

@@ -159,6 +159,28 @@ def test_scope_covers(granted: object, asked: tuple[str, ...]) -> None:
     assert parsed({**GOOD, "scope": granted}, scope=Scope(asked)).value == "abc"
 
 
+@pytest.mark.parametrize(
+    ("separator", "granted", "asked"),
+    [
+        (";", "a;b", ("b", "a")),
+        ("+", "a+b", ("a", "b")),
+        ("|", ["a", "b"], ("a", "b")),
+        (";", "a b", ("a", "b")),
+        ("; ", "a; b", ("a", "b")),
+        (",", "a,b", ("a", "b")),
+        ("", "a b", ("a",)),
+        (" ", "read,write", ("read,write",)),
+        (" ", ["read,write"], ("read,write",)),
+        (";", "api;read,write", ("api", "read,write")),
+    ],
+)
+def test_scope_is_taken_apart_as_it_was_joined(separator: str, granted: object, asked: tuple[str, ...]) -> None:
+    """What is said back word for word is no narrowing, whatever stands between and whatever a scope's own name holds."""
+    assert parsed({**GOOD, "scope": granted}, scope=Scope(asked), scope_separator=separator).value == "abc"
+    with pytest.raises(errors.TokenScopeNarrowedError):
+        parsed({**GOOD, "scope": granted}, scope=Scope((*asked, "more")), scope_separator=separator)
+
+
 @pytest.mark.parametrize(("granted", "told"), [("chatter", "granted chatter"), ("", "granted none"), ("API", "granted API")])
 def test_scope_narrowed(granted: str, told: str) -> None:
     """Less than asked is refused, naming both and the key."""
