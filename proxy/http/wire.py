@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Literal
 
 Header = tuple[bytes, bytes]
@@ -22,7 +23,8 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t \x21-\x7e\x8
 _FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\x21-\x7e\x80-\xff](?:[\t \x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?[ \t]*")
 # 15 hex digits: below 2^60, no overflow anywhere downstream
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t \x21-\x7e\x80-\xff]*)?")
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%\-]*)(?::[0-9]{0,5})?")
+_PORT = rb"(?::(?:[0-9]{0,4}|[0-5][0-9]{4}|6(?:[0-4][0-9]{3}|5(?:[0-4][0-9]{2}|5(?:[0-2][0-9]|3[0-5])))))?"  # up to 65535
+_HOST = re.compile(rb"(?:\[([0-9A-Fa-f:.]+)\]|[A-Za-z0-9._~!$&'()*+,;=%\-]+)" + _PORT)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
 
@@ -139,9 +141,23 @@ def _request_framing(headers: Headers, minor: int) -> Framing:
                 pass
     if len(hosts) != 1 and (hosts or minor):  # RFC 9112 §3.2; HTTP/1.0 may leave it out
         raise MalformedError("Host is missing or repeated")
-    if hosts and not _HOST.fullmatch(hosts[0]):
+    if hosts and not _is_host(hosts[0]):
         raise MalformedError("Host is not a host and port")
     return _framing(encodings, lengths, minor) or NO_BODY
+
+
+def _is_host(value: bytes) -> bool:
+    """Whether `value` is a host and port that every reader of a URL takes (RFC 3986 §3.2.2), or empty (RFC 9110 §7.2)."""
+    found = _HOST.fullmatch(value)
+    if not found:
+        return not value
+    if found[1] is None:
+        return True
+    try:
+        IPv6Address(found[1].decode("ascii"))
+    except ValueError:
+        return False
+    return True
 
 
 def _framing(encodings: list[bytes], lengths: list[bytes], minor: int) -> Framing | None:

@@ -103,7 +103,25 @@ def test_chunked_in_http_1_0_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"", b"a.test", b"a.test:80", b"a.test:", b"127.0.0.1", b"[::1]", b"[::1]:8080", b"[::ffff:1.2.3.4]", b"a_b.test", b"A.TEST", b"x--1"],
+    [
+        b"",
+        b"a.test",
+        b"a.test:80",
+        b"a.test:",
+        b"127.0.0.1",
+        b"[::1]",
+        b"[::1]:8080",
+        b"[::ffff:1.2.3.4]",
+        b"a_b.test",
+        b"A.TEST",
+        b"x--1",
+        b"a:0",
+        b"a:00080",
+        b"a:65535",
+        b"a:59999",
+        b"a:64999",
+        b"[1::2]:65535",
+    ],
 )
 def test_a_host_is_taken(value: bytes) -> None:
     """RFC 9112 §3.2 with the grammar of RFC 3986 §3.2."""
@@ -124,6 +142,15 @@ def test_a_host_is_taken(value: bytes) -> None:
         b"a:b",
         b"a:80:90",
         b"a:123456",
+        b":80",
+        b":",
+        b"h:65536",
+        b"h:99999",
+        b"[...]",
+        b"[:]",
+        b"[:::]:80",
+        b"[1.2.3.4]",
+        b"[::1]:65536",
         b"[::1",
         b"::1",
         b"a\xe9",
