@@ -48,7 +48,7 @@ def discover(issuer: str, alias: str, epoch: float = 0.0) -> Generator[TokenRequ
     """
     refused: list[errors.TokenError] = []
     for place in places(issuer):
-        response = yield TokenRequest(place, b"", {"Accept": "application/json"}, "GET")
+        response = yield TokenRequest(place, b"", {"Accept": "application/json"}, "GET", path=urlsplit(place).path)
         said = decoded(response)
         if response.status == HTTPStatus.OK and isinstance(said, Mapping):
             return _believed(said, issuer, alias)

@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import aiohttp
-from yarl import URL
 
 from proxy.errors import (
     SecretUnavailableError,
@@ -26,7 +25,7 @@ from proxy.errors import (
 )
 from proxy.oauth.discovery import discover, refuse_method, token_url
 from proxy.oauth.exchange import Facts
-from proxy.oauth.faults import translated
+from proxy.oauth.faults import place, translated
 from proxy.oauth.names import Names
 from proxy.oauth.refreshing import exchange
 from proxy.oauth.walk import names_of, options_named, secrets_of
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from proxy.secrets import Secret
 
 Result = TypeVar("Result")
-_ASKED: ContextVar[str] = ContextVar("the URL of this fetch's last request", default="")
+_ASKED: ContextVar[TokenRequest | None] = ContextVar("this fetch's last request", default=None)
 METADATA_LIFE = 3600.0  # seconds for which what a server says of itself is taken as it was
 STATIC_TIMEOUT = 10.0  # seconds in which a credential without an endpoint is read
 
@@ -121,13 +120,13 @@ class TokenEndpoint:
         except TokenError as error:
             if isinstance(error, TokenEndpointNotFoundError):
                 self._metadata = None
-            error.log_detail = error.log_detail or ": ".join(filter(None, (_place(_ASKED.get()), error.seen)))
+            error.log_detail = error.log_detail or ": ".join(filter(None, (place(_ASKED.get()), error.seen)))
             raise
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            url = _ASKED.get()
-            proxy = self._transport.proxy_key(url) if url and not isinstance(exc, aiohttp.InvalidURL) else None
+            asked = _ASKED.get()
+            proxy = self._transport.proxy_key(asked.url) if asked and not isinstance(exc, aiohttp.InvalidURL) else None
             fault = translated(exc, alias=self._alias, proxy=proxy, timeout=timeout)
-            fault.log_detail = f"{_place(url)}: {fault.log_detail}"
+            fault.log_detail = f"{place(asked)}: {fault.log_detail}"
             raise fault from exc
         self._store.keep_refresh_token(key, token.refresh_token)
         return token
@@ -190,7 +189,7 @@ class TokenEndpoint:
         try:
             request = next(steps)
             while True:
-                _ASKED.set(request.url)
+                _ASKED.set(request)
                 request = steps.send(await self._transport.send(request))
         except StopIteration as done:
             result: Result = done.value
@@ -279,13 +278,3 @@ def _next_of(secret: Secret) -> str:
 def _waits(token_url: Template) -> bool:
     """Whether an earlier step's answer is needed to know it."""
     return any(name.startswith("step") for name in token_url.names)
-
-
-def _place(url: str) -> str:
-    """A URL for the log: without userinfo, query and fragment."""
-    try:
-        parsed = URL(url)
-        port = parsed.port
-    except ValueError:  # what a template made of an answer or a secret
-        return "no URL"
-    return f"{parsed.scheme}://{parsed.host}:{port}{parsed.path}" if url else ""

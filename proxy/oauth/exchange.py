@@ -23,6 +23,8 @@ class TokenRequest:
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     method: str = "POST"
+    path: str = ""  # the URL's path as it may be shown
+    hosts: tuple[str, ...] | None = None  # where it may go alone; None: wherever the credential says
 
 
 @dataclass(frozen=True, slots=True)

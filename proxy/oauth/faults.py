@@ -6,10 +6,15 @@ Facts name no host and no address; those go to `log_detail`.
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING
 
 import aiohttp
+from yarl import URL
 
 from proxy import errors
+
+if TYPE_CHECKING:
+    from proxy.oauth.exchange import TokenRequest
 
 _UNKNOWN_CA = {18, 19, 20, 21}  # OpenSSL: self-signed, self-signed in the chain, issuer unknown, leaf's issuer unknown
 _TIMES = {9, 10}  # OpenSSL: not yet valid, expired
@@ -55,17 +60,32 @@ def translated(exc: Exception, *, alias: str, proxy: str | None, timeout: float)
             return errors.TokenUnreachableError("the token endpoint could not be asked", alias=alias, log_detail=detail)
 
 
+def place(request: TokenRequest | None) -> str:
+    """A request's URL for the log: without userinfo, query and fragment, and without what a template put into its path."""
+    if request is None:
+        return ""
+    try:
+        parsed = URL(request.url)
+        port = parsed.port
+    except ValueError:  # what a template made of an answer or a secret
+        return "no URL"
+    return f"{parsed.scheme}://{parsed.host}:{port}{request.path}"
+
+
 def _detail(exc: Exception) -> str:
-    """What the log may hold of an exception: three kinds carry the URL, whose query may hold a key."""
+    """What the log may hold of an exception: the text of the kinds that are known to show no URL, which may hold a key."""
     match exc:
         case aiohttp.ClientResponseError():
-            return f"{type(exc).__name__}: {exc.message.partition(chr(10))[0]}"  # behind it stand bytes of the answer
-        case aiohttp.InvalidURL():
-            return type(exc).__name__
+            text = exc.message.partition("\n")[0]  # behind it stand bytes of the answer
         case aiohttp.ClientOSError():
-            return f"{type(exc).__name__}: {str(exc).partition(' for http')[0]}"  # of a body that could not be written
+            text = str(exc).partition(" for http")[0]  # of a body that could not be written
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
+            text = str(exc)
+        case OSError():
+            text = exc.strerror or ""
         case _:
-            return f"{type(exc).__name__}: {exc}"
+            text = ""
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
 
 
 def _unconnected(exc: aiohttp.ClientConnectorError, alias: str, detail: str, *, proxy: str | None) -> errors.TokenError:

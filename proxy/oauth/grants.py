@@ -13,6 +13,7 @@ import msgspec
 from proxy.errors import TokenError, TokenInvalidGrantError
 from proxy.oauth.asserting import bearer_assertion, saml_assertion
 from proxy.oauth.client_auth import ClientAuthName, Proof
+from proxy.oauth.destination import destination
 from proxy.oauth.lifetime import Lifetime, times
 from proxy.oauth.names import Names
 from proxy.oauth.options import CredentialOptions, EndpointOptions, Options, RequestOptions, Step
@@ -178,12 +179,11 @@ class LoginToken(Refreshable, frozen=True, kw_only=True):
         if names_of(self) & {"assertion"}:
             names = names.knowing(assertion=_jwt(self, facts))
         for number, step in enumerate(self.steps, 1):
-            response = yield written(step.token_request, step.token_url.render(names), names, said={}, proof=Proof())
+            response = yield written(step.token_request, destination(step.token_url, names), names, said={}, proof=Proof())
             heard(response, names)
             names = names.hearing(f"step{number}", response, step.values)
-        url = self.token_url.render(names) if self.token_url else None
         said = {"grant_type": self.grant_type} if self.grant_type else {}
-        response = yield token_request(names, {**said, **standard(self)}, url=url)
+        response = yield token_request(names, {**said, **standard(self)})
         return parse_token(response, names, typed=self.typed)
 
 

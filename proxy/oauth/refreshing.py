@@ -106,8 +106,7 @@ def refreshed(grant: Refreshable, facts: Facts, refresh_token: str) -> Generator
     names = Names(grant, facts).knowing(refresh_token=refresh_token)
     said = grant.refresh or Refresh()
     options = said.token_request or grant.written_as()
-    url = said.token_url.render(names) if said.token_url else None
-    response = yield token_request(names, grant.refreshed_with(refresh_token), options=options, url=url)
+    response = yield token_request(names, grant.refreshed_with(refresh_token), options=options, url=said.token_url)
     if (rotated := new_refresh_token(response, names)) is not None:
         facts.keep_refresh_token(rotated)
     token = parse_token(response, names, typed=grant.typed)

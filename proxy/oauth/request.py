@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from proxy.errors import SecretUnavailableError
 from proxy.oauth import xml
 from proxy.oauth.client_auth import CLIENT_AUTH, Proof
+from proxy.oauth.destination import Destination, destination
 from proxy.oauth.exchange import TokenRequest
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from proxy.oauth.names import Names
     from proxy.oauth.options import EndpointOptions, RequestOptions
+    from proxy.oauth.template import Template
     from proxy.oauth.tree import Tree
 
 Said = dict[str, object]
@@ -41,14 +44,19 @@ def standard(grant: EndpointOptions) -> Said:
 
 
 def token_request(
-    names: Names, parameters: Mapping[str, object], *, options: RequestOptions | None = None, url: str | None = None
+    names: Names, parameters: Mapping[str, object], *, options: RequestOptions | None = None, url: Template | None = None
 ) -> TokenRequest:
-    """The request that `options` (None: the credential's) make of the grant's parameters, with the client's proof."""
-    proof = CLIENT_AUTH[names.grant.client_auth](names)
-    return written(options or names.grant.token_request, url or names.facts.token_url, names, said=parameters, proof=proof)
+    """The request that `options` and `url` (None: the credential's) make of the grant's parameters, with the client's proof.
+
+    A proof that is an assertion is for the URL of this very request (RFC 7523 §3).
+    """
+    to = destination(url, names)
+    here = replace(names, facts=replace(names.facts, token_url=to.url))
+    proof = CLIENT_AUTH[names.grant.client_auth](here)
+    return written(options or names.grant.token_request, to, names, said=parameters, proof=proof)
 
 
-def written(options: RequestOptions, url: str, names: Names, *, said: Mapping[str, object], proof: Proof) -> TokenRequest:
+def written(options: RequestOptions, to: Destination, names: Names, *, said: Mapping[str, object], proof: Proof) -> TokenRequest:
     """A request as bytes: a body is always there where the method has one, since a server answered 415 to none.
 
     Raises:
@@ -56,7 +64,7 @@ def written(options: RequestOptions, url: str, names: Names, *, said: Mapping[st
         SecretUnavailableError: what a secret or an answer put into it cannot be sent; it is not shown.
     """
     try:
-        return _written(options, url, names, said=said, proof=proof)
+        return _written(options, to, names, said=said, proof=proof)
     except UnicodeEncodeError:  # half a character, as JSON may hold; the exception would show it
         told = "the token request holds what is no UTF-8 text"
     except ValueError as exc:
@@ -64,7 +72,7 @@ def written(options: RequestOptions, url: str, names: Names, *, said: Mapping[st
     raise SecretUnavailableError(told, alias=names.facts.alias, field="token_request")
 
 
-def _written(options: RequestOptions, url: str, names: Names, *, said: Mapping[str, object], proof: Proof) -> TokenRequest:
+def _written(options: RequestOptions, to: Destination, names: Names, *, said: Mapping[str, object], proof: Proof) -> TokenRequest:
     places: dict[str, Said] = {"body": {**said, **proof.parameters}, "query": {}, "header": {}}
     if options.grant_type_in == "query" and "grant_type" in places["body"]:
         places["query"]["grant_type"] = places["body"].pop("grant_type")
@@ -73,9 +81,10 @@ def _written(options: RequestOptions, url: str, names: Names, *, said: Mapping[s
     headers = _headers({"Accept": _ACCEPTED[options.content_type], **proof.headers}, places["header"])
     body: object = places["body"] if options.body is None else _rendered(options.body, names)
     if options.method == "GET":
-        return TokenRequest(_with_query(url, {**places["query"], **_members(body)}), b"", headers, "GET")
+        return TokenRequest(_with_query(to.url, {**places["query"], **_members(body)}), b"", headers, "GET", to.path, to.hosts)
     headers = _headers({"Content-Type": _MEDIA[options.content_type]}, headers)
-    return TokenRequest(_with_query(url, places["query"]), _encoded(body, options.content_type), headers, options.method)
+    url, content = _with_query(to.url, places["query"]), _encoded(body, options.content_type)
+    return TokenRequest(url, content, headers, options.method, to.path, to.hosts)
 
 
 def _headers(ours: Mapping[str, str], added: Mapping[str, object]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from proxy.addresses import forbidden_address, is_loopback
+from proxy.addresses import forbidden_address, host_matches, is_loopback
 from proxy.egress import Egress, basic, way_out
 from proxy.errors import TokenAddressRefusedError, TokenEgressError, TokenResponseInvalidError
 from proxy.oauth.exchange import TokenRequest, TokenResponse
@@ -116,10 +116,7 @@ class TokenTransport:
             aiohttp.ClientError, OSError, ValueError: there is no answer; `faults.translated` tells why.
         """
         url = _parsed(request.url)
-        if not self._allow_link_local and forbidden_address(url.host or ""):
-            raise TokenAddressRefusedError("a link-local or metadata address", alias=self._alias)
-        if url.scheme != "https" and not self._allow_plaintext and not is_loopback(url.host or ""):  # of a URL that an answer made
-            raise TokenAddressRefusedError("plain http to another machine", alias=self._alias, field="allow_plaintext")
+        self._check(url, request.hosts)
         if self._session is None:
             self._session = self._new_session()
         out = self._way_out(request.url)
@@ -139,6 +136,19 @@ class TokenTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def _check(self, url: URL, hosts: tuple[str, ...] | None) -> None:
+        """Refuses an address that settings could not judge, since an answer or a secret made it."""
+        host = url.host or ""
+        if url.scheme not in {"https", "http"}:  # aiohttp would open a websocket too
+            raise TokenAddressRefusedError("its scheme is neither https nor http", alias=self._alias)
+        if not self._allow_link_local and forbidden_address(host):
+            raise TokenAddressRefusedError("a link-local or metadata address", alias=self._alias)
+        if url.scheme != "https" and not self._allow_plaintext and not is_loopback(host):
+            raise TokenAddressRefusedError("plain http to another machine", alias=self._alias, field="allow_plaintext")
+        if hosts is not None and not any(host_matches(host, pattern) for pattern in hosts):
+            told = "an earlier step's answer leads to a host that the credential may not go to"
+            raise TokenAddressRefusedError(told, alias=self._alias, field="allowed_hosts", log_detail=host)
 
     def _way_out(self, url: str) -> WayOut | None:
         return way_out(_parsed(url).host or "", self._egress, own=self._own, key=f"credentials.{self._alias}.token_request.proxy")

@@ -28,9 +28,10 @@ SECRET = Text("s3cr3t/+ value")
 EPOCH = 1_800_000_000.0
 
 
-def crm(token_url: str = URL, **options: Any) -> ClientCredentials:
+def crm(token_url: str | None = URL, **options: Any) -> ClientCredentials:
     """A client of https://login.test/token with the secret SECRET; every option may be given."""
-    return ClientCredentials(**{"token_url": Template.parse(token_url), "client_id": "id", "client_secret": SECRET, **options})
+    url = Template.parse(token_url) if token_url else None
+    return ClientCredentials(**{"token_url": url, "client_id": "id", "client_secret": SECRET, **options})
 
 
 def facts_of(grant: object, **known: Any) -> Facts:

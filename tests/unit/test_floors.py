@@ -45,6 +45,7 @@ FLOORS = (
         "proxy.oauth.discovery",
         "proxy.oauth.clock",
         "proxy.oauth.declared",
+        "proxy.oauth.destination",
         "proxy.oauth.repair",
         "proxy.oauth.grants",
         "proxy.oauth.client_auth.*",

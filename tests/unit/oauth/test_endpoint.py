@@ -21,8 +21,8 @@ from proxy.oauth.template import Template
 from proxy.oauth.token import Token, TokenKey
 from proxy.secrets.sources import Command, Env, File, Rotation, Text
 from proxy.units import Seconds
-from tests.fakes.credentials import crm
-from tests.fakes.exchanges import GOOD, KEY, Bench, Server
+from tests.fakes.credentials import SECRET, crm
+from tests.fakes.exchanges import GOOD, KEY, Bench, NamesAt, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -409,9 +409,37 @@ async def test_the_answer_of_a_step_names_the_token_endpoint(server: Server, ben
         return web.json_response({"host": server.url} if request.path == "/login" else json.loads(GOOD))
 
     server.answer = answer
-    grant = LoginToken(token_url=Template.parse("${step1.host}/token"), steps=(Step(token_url=Template.parse(server.url + "/login")),))
+    steps = (Step(token_url=Template.parse(server.url + "/login")),)
+    grant = LoginToken(token_url=Template.parse("${step1.host}/token"), steps=steps, allowed_hosts=("127.0.0.1",))
     assert (await bench.endpoint(grant).fetch(KEY)).value == "abc"
     assert [path for path, _, _ in server.seen] == ["/login", "/token"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws", "wss", "tcp"])
+async def test_no_secret_follows_an_answer_elsewhere(server: Server, bench: Bench, scheme: str) -> None:
+    """What a step answered leads to no other host than the allowed ones, and to none by another protocol."""
+    host = "elsewhere.test" if scheme == "http" else "127.0.0.1"
+    answering(server, lambda _: (200, {"url": f"{scheme}://{host}:{server.port}"}))
+    url, steps = Template.parse("${step1.url}/token"), (Step(token_url=Template.parse(server.url)),)
+    basic: dict[str, Any] = {"client_id": "id", "client_secret": SECRET, "client_auth": "client_secret_basic"}
+    grant = LoginToken(token_url=url, steps=steps, allowed_hosts=("127.0.0.1",), **basic)
+    error = await refused(bench.endpoint(grant, resolver=NamesAt("127.0.0.1")))
+    assert (error.code, error.key) == ("token_address_refused", f"credentials.crm.{'allowed_hosts' if scheme == 'http' else 'token_url'}")
+    assert "elsewhere" not in error.detail
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [400, 200])
+async def test_a_key_in_the_path_reaches_no_log(server: Server, bench: Bench, status: int) -> None:
+    """An operator sees the host and the path as the credential says it, whatever went wrong there."""
+
+    async def answer(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Content-Encoding": "gzip"}, body=b"no gzip")
+
+    server.answer = answer
+    error = await refused(bench.endpoint(crm(server.url + "/${values.key}/token", values={"key": Text("s3cr3t")})))
+    assert error.log_detail.startswith(server.url + "/${values.key}/token")
+    assert "s3cr3t" not in error.log_detail
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://a:99999/", "nowhere", "file:///etc/passwd", "http://user:s3cr3t@[/", "http://a b/"])

@@ -107,9 +107,12 @@ def test_a_handshake_by_its_reason(exc: Exception, field: str, told: str) -> Non
             message="Bad status line\n\n  b'token=FunctionKey'",
         ),
         aiohttp.InvalidURL("https://login.test/token?code=FunctionKey"),
+        aiohttp.NonHttpUrlClientError("ftp://login.test/token?code=FunctionKey"),
         aiohttp.ClientOSError(None, "Can not write request body for https://login.test/token?code=FunctionKey"),
+        aiohttp.ConnectionTimeoutError("Connection timeout to host https://login.test/token?code=FunctionKey"),
+        ValueError("no URL: https://login.test/token?code=FunctionKey"),
     ],
-    ids=["response", "url", "body"],
+    ids=["response", "url", "scheme", "body", "timeout", "other"],
 )
 def test_a_query_never_reaches_the_log(exc: Exception) -> None:
     """A token endpoint's query may hold a key; aiohttp says the whole URL."""

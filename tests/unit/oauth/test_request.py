@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from proxy.errors import SecretUnavailableError
 from proxy.oauth import xml
 from proxy.oauth.exchange import Resource, Scope, TokenRequest
+from proxy.oauth.jwt import jwt_part
 from proxy.oauth.options import Param, RequestOptions, TokenRequestOptions
 from proxy.oauth.request import standard, token_request
+from proxy.oauth.template import Template
 from proxy.oauth.tree import Tree
 from proxy.secrets.sources import Env, Text
 from tests.fakes.credentials import SECRET, URL, crm, names_of
@@ -223,8 +225,17 @@ def test_resources(resource: tuple[str, ...], form: bytes, in_json: object) -> N
 def test_other_options_and_another_address() -> None:
     """A refresh may have its own options and address, under the same client's proof."""
     grant = crm(token_request=TokenRequestOptions(content_type="xml"))
-    request = token_request(names_of(grant), GRANT, options=RequestOptions(content_type="json"), url="https://login.test/refresh")
+    url = Template.parse("https://login.test/refresh")
+    request = token_request(names_of(grant), GRANT, options=RequestOptions(content_type="json"), url=url)
     assert (request.url, body_of(request), request.headers["Authorization"]) == ("https://login.test/refresh", GRANT, BASIC)
+
+
+def test_a_client_s_assertion_is_for_the_url_it_is_sent_to() -> None:
+    """RFC 7523 §3: the audience is the endpoint of this very request, wherever the facts were gathered for."""
+    names, other = names_of(crm(client_auth="client_secret_jwt"), token_url=""), Template.parse("https://login.test/refresh")
+    for url, expected in ((None, URL), (other, "https://login.test/refresh")):
+        sent = dict(parse_qsl(token_request(names, GRANT, url=url).body.decode()))
+        assert (jwt_part(sent["client_assertion"], "claims") or {})["aud"] == expected
 
 
 def test_a_name_that_stands_for_nothing() -> None:
