@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from proxy.errors import InternalError, TokenResponseInvalidError
-from proxy.oauth.vocabulary import moment
+from proxy.oauth.placement import at_send
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,23 +88,13 @@ class Injected:
         ]
 
     def _made(self, key: str, template: Template, send: Send, token: Token | None) -> str:
-        def look_up(name: str) -> str:
-            match name:
-                case "request.method":
-                    return send.method
-                case "request.path":
-                    return urlsplit(send.url).path or "/"
-                case "random":
-                    return self.unique()
-                case _ if name.startswith("now"):
-                    return moment(name, self.epoch())
-                case _ if token is not None and token.look_up is not None:
-                    return token.look_up(name)
-                case _:
-                    raise LookupError(name)
+        def others(name: str) -> str:
+            if name == "random":
+                return self.unique()
+            return (token.look_up if token is not None and token.look_up is not None else _nothing)(name)
 
         try:
-            return template.render(look_up)
+            return template.render(lambda name: at_send(name, send, others, self.epoch))
         except LookupError as exc:
             raise InternalError("a template names what the credential does not have", key=self._key(key)) from exc
 

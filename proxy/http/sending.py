@@ -5,6 +5,7 @@ Where nothing is made for the send, what was prepared is used as it is.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.http.headers import encode_head, for_upstream, last_of_each, replace_query, sent_host
@@ -60,10 +61,11 @@ def written(request: Request, active: ActiveRoute, upstream: Upstream, token: To
 def _made(request: Request, active: ActiveRoute, upstream: Upstream, token: Token | None) -> tuple[bytes, Send | None]:
     path = request.path_at(upstream.route)
     origin = f"{upstream.route.upstream.scheme}://{sent_host(upstream.headers, request.caller).decode('latin-1')}"
-    bare = Send(request.method, origin + path.decode("latin-1"))
+    shown = path.decode("latin-1")
+    bare = Send(request.method, origin + shown, shown)
     pairs = active.injected.parameters(bare, token) + (token.query if token is not None else ())
     query = replace_query(request.query or b"", pairs) or request.query
-    send = bare if query is None else Send(request.method, f"{bare.url}?{query.decode('latin-1')}")
+    send = bare if query is None else replace(bare, url=f"{bare.url}?{query.decode('latin-1')}")
     put = active.injected.fields(send, token)
     if token is not None:
         put += token.headers

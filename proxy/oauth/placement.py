@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from proxy.errors import TokenResponseInvalidError
 from proxy.oauth.token import Send
 from proxy.oauth.vocabulary import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from proxy.oauth.exchange import Prover
     from proxy.oauth.names import Names
@@ -48,23 +47,25 @@ class Templated:
 
     def text(self, send: Send) -> str:
         """The header's value at this send."""
-        return self.template.render(lambda name: at_send(name, send, self.names))
+        return self.template.render(lambda name: at_send(name, send, self.names, self.names.facts.wall))
 
     def heard(self, _send: Send, _status: int, _headers: Sequence[Header]) -> bool:
         return False
 
 
-def at_send(name: str, send: Send, names: Names) -> str:
-    """What a name stands for at this send.
+def at_send(name: str, send: Send, others: Callable[[str], str], wall: Callable[[], float]) -> str:
+    """What a name stands for at this send; `others` says it of what is no matter of the request or the moment, `wall` is epoch seconds.
 
     Raises:
         LookupError: it stands for nothing.
     """
-    if name == "request.method":
-        return send.method
-    if name == "request.path":
-        return urlsplit(send.url).path or "/"
-    return moment(name, names.facts.wall()) if name.startswith("now") else names(name)
+    match name:
+        case "request.method":
+            return send.method
+        case "request.path":
+            return send.path
+        case _:
+            return moment(name, wall()) if name.startswith("now") else others(name)
 
 
 def placed(names: Names, token: str, *, said: TokenPlacement, prover: Prover | None = None) -> Placed:

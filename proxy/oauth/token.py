@@ -36,10 +36,11 @@ class TokenKey:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One send of a request to the API: its method and its absolute URL, query included."""
+    """One send of a request to the API: its method, its absolute URL, query included, and its path as it is sent."""
 
     method: str
     url: str = field(repr=False)  # its query may hold the token
+    path: str = field(default="/", repr=False)
 
 
 class PerSend(Protocol):

@@ -13,7 +13,7 @@ from proxy.http.routing import Inject, Route
 from proxy.oauth.template import Template
 from proxy.oauth.token import Send, Token
 
-SEND = Send("GET", "https://api.test/v1/a%20b?x=1")
+SEND = Send("GET", "https://api.test/v1/a%20b?x=1", "/v1/a%20b")
 NAMES = {"token": "t0ken", "response.id": "7", "response.bad": "a\r\nX-Evil: 1", "response.wide": "\u20ac", "response.padded": " pad"}
 
 

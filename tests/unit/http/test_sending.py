@@ -104,7 +104,7 @@ async def test_proofs_are_made_for_each_send(walk: Walk) -> None:
     answer = await ask(walk, request("/x?a", headers="DPoP: mine\r\n"))
     assert (answer.status, walk.tokens.discards) == (200, ["refused"])
     assert [seen.head.get("DPoP") for seen in walk.upstream.requests] == ["proof-1", "proof-2"]
-    assert (proofs.sends, proofs.answers) == ([Send("GET", f"{walk.upstream.url}/x?a&v=2")] * 2, [401, 200])
+    assert (proofs.sends, proofs.answers) == ([Send("GET", f"{walk.upstream.url}/x?a&v=2", "/x")] * 2, [401, 200])
 
 
 @pytest.mark.parametrize("raw", [request("/x"), request("/x", method="POST", body=b"hello")], ids=["GET", "POST"])

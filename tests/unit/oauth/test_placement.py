@@ -19,7 +19,7 @@ from tests.fakes.credentials import EPOCH, crm, names_of
 if TYPE_CHECKING:
     from proxy.oauth.names import Names
 
-SEND = Send("DELETE", "https://api.test/orders/7?x=1")
+SEND = Send("DELETE", "https://api.test/orders/7?x=1", "/orders/7")
 
 
 def names(answer: str = '{"region": "eu", "bad": "a\\r\\nX: s3cr3t", "wide": "pä"}', **known: Any) -> Names:
@@ -75,11 +75,12 @@ def test_made_at_each_send(template: str, value: bytes) -> None:
     assert "abc" not in repr(made) + repr(made.per_send)
 
 
-def test_the_root_s_path() -> None:
-    """A URL without a path asks for `/`."""
+@pytest.mark.parametrize("path", ["/", "//a//b", "/a;b/", "/[", "*"])
+def test_the_path_that_is_sent(path: str) -> None:
+    """Byte for byte, whatever a reader of URLs would make of it."""
     made = put(value="${request.path}").per_send
     assert made is not None
-    assert made.headers(Send("GET", "https://api.test?x")) == ((b"Authorization", b"/"),)
+    assert made.headers(Send("GET", f"https://api.test{path}?x", path)) == ((b"Authorization", path.encode()),)
 
 
 @pytest.mark.parametrize(
