@@ -23,10 +23,11 @@ from proxy.http.opening import Opening
 from proxy.http.routing import RouteTable
 from proxy.http.upstream import Resolver
 from proxy.oauth.endpoint import TokenEndpoint
-from proxy.oauth.events import Fanout
+from proxy.oauth.events import Fanout, Snapshot
 from proxy.oauth.options import TokenRequestOptions
+from proxy.oauth.refreshing import Refreshable
 from proxy.oauth.signing.signer import KeySigner
-from proxy.oauth.source import CachedTokenSource, Snapshot
+from proxy.oauth.source import CachedTokenSource
 from proxy.oauth.store import TokenStore
 from proxy.oauth.token import TokenKey
 from proxy.oauth.transport import TokenTransport
@@ -60,6 +61,11 @@ class Alias:
     key: TokenKey
     endpoint: TokenEndpoint
     source: CachedTokenSource
+
+    async def finish(self) -> None:
+        """Let its fetches land, each within its timeout, and end its connections."""
+        await self.source.finish()
+        await self.endpoint.aclose()
 
     async def aclose(self) -> None:
         """End its fetches and connections."""
@@ -153,9 +159,7 @@ class App:
             if id(active) not in kept:
                 active.close()
         sources = {id(alias) for alias in after.aliases.values()}
-        for alias in self.aliases.values():
-            if id(alias) not in sources:
-                await alias.aclose()
+        await asyncio.gather(*(alias.finish() for alias in self.aliases.values() if id(alias) not in sources))
 
     async def aclose(self) -> None:
         """End every fetch and connection."""
@@ -184,6 +188,7 @@ class App:
             chance=random.random,
             secret_version=endpoint.secret_version,
             rules=credential.grant.lifetime if credential.endpoint else None,
+            in_turn=isinstance(credential.grant, Refreshable) and credential.grant.renews,
         )
         return Alias(credential, egress, key, endpoint, source)
 
@@ -260,8 +265,13 @@ class App:
     def _route_token(self, route: Route) -> RouteToken | None:
         if route.credential == "none":
             return None
-        alias = self.aliases[route.credential]
-        return RouteToken(route.credential, alias.source, alias.key, alias.credential.scope, presented(alias.credential.grant))
+        return route_token(self.aliases[route.credential])
+
+
+def route_token(alias: Alias) -> RouteToken:
+    """Where a route with this alias has its tokens from."""
+    said, options = alias.credential, presented(alias.credential.grant)
+    return RouteToken(said.alias, alias.source, alias.key, said.scope, tuple(options), options)
 
 
 def tls_files(settings: Settings) -> tuple[str, ...]:

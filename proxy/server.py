@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from proxy.errors import ProxyError
     from proxy.http.listener import ClientProtocol, Incoming
     from proxy.logs import Logs
-    from proxy.oauth.source import Snapshot
+    from proxy.oauth.events import Snapshot
     from proxy.settings.model import Listener, Settings
 
 FIXED = ("listeners", "admin", "metrics", "log", "token_store")  # what a reload cannot change
@@ -240,8 +240,8 @@ class Server:
 
     async def _quiet(self) -> bool:
         """Wait until no configuration serves a call."""
-        await self._app.handler.quiet()
-        await asyncio.gather(*self._replaced)
+        for app in (self._app, *self._replaced.values()):
+            await app.handler.quiet()
         return True
 
     async def _close(self) -> None:

@@ -5,6 +5,7 @@ An event never carries a token or a secret.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -13,6 +14,21 @@ if TYPE_CHECKING:
     from proxy.oauth.token import TokenState
 
 DiscardReason = Literal["refused"]  # by an API, with a 401
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What an alias's token is doing, for metrics, readiness and probe; times are epoch seconds."""
+
+    alias: str
+    state: TokenState
+    cause: str | None  # the last failure's code, until a fetch succeeds
+    key: str | None  # the YAML path that repairs the cause
+    cooling_until: float | None
+    issued_at: float | None
+    expires_at: float | None
+    scope: tuple[str, ...] | None
+    lifetime: float | None  # seconds
 
 
 class Events(Protocol):

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import DrainingError, TokenError, TokenResponseInvalidError
+from proxy.oauth.events import Snapshot
 from proxy.oauth.lifetime import short_lived
 from proxy.oauth.progress import Known
 from proxy.oauth.recovery import pause
@@ -46,21 +48,6 @@ class TokenSource(Protocol):
         """The usable token at hand, at `now` monotonic seconds; a due one starts its refresh and is returned at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What an alias's token is doing, for metrics, readiness and probe; times are epoch seconds."""
-
-    alias: str
-    state: TokenState
-    cause: str | None  # the last failure's code, until a fetch succeeds
-    key: str | None  # the YAML path that repairs the cause
-    cooling_until: float | None
-    issued_at: float | None
-    expires_at: float | None
-    scope: tuple[str, ...] | None
-    lifetime: float | None  # seconds
-
-
 class CachedTokenSource:
     """The TokenSource of one alias.
 
@@ -72,6 +59,7 @@ class CachedTokenSource:
         wall: epoch seconds, for what is shown.
         chance: a number in [0, 1), for the backoff.
         rules: what the token's lifetime is measured by; None: by nothing.
+        in_turn: whether a fetch waits for one of an earlier source of the same key, since both would use one refresh token.
         secret_version: changes when the secret does; a changed secret ends a cool-down.
     """
 
@@ -88,6 +76,7 @@ class CachedTokenSource:
         chance: Callable[[], float],
         secret_version: Callable[[], object] = lambda: None,
         rules: Lifetime | None = None,
+        in_turn: bool = True,
     ) -> None:
         self.alias = alias
         self.key = key
@@ -99,6 +88,7 @@ class CachedTokenSource:
         self._chance = chance
         self._secret_version = secret_version
         self._rules = rules
+        self._in_turn = in_turn
         self._known = Known(self._matters)
         self._closed = False
 
@@ -140,13 +130,16 @@ class CachedTokenSource:
             progress.forget_failure()
             self._tell(key)
 
+    async def finish(self) -> None:
+        """Begin no more fetches, and let those that run land: for the old refresh token the server may have given a new one."""
+        self._closed = True
+        await asyncio.gather(*self._flights(), return_exceptions=True)
+
     async def aclose(self) -> None:
         """Cancel and await every fetch; later calls are refused."""
-        self._closed = True
-        flights = [progress.flight for progress in (progress for _, progress in self._known.items()) if progress.flight is not None]
-        for flight in flights:
+        for flight in self._flights():
             flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await self.finish()
 
     def state(self, key: TokenKey, now: float) -> TokenState:
         """The key's state at `now` monotonic seconds."""
@@ -176,6 +169,9 @@ class CachedTokenSource:
             scope=token.scope if token else None,
             lifetime=token.lifetime if token else None,
         )
+
+    def _flights(self) -> list[asyncio.Task[Token]]:
+        return [progress.flight for _, progress in self._known.items() if progress.flight is not None]
 
     def _usable(self, key: TokenKey, now: float) -> Token | None:
         token = self._store.get(key)
@@ -228,15 +224,23 @@ class CachedTokenSource:
         return progress.flight
 
     async def _fly(self, key: TokenKey, progress: Progress) -> Token:
+        try:
+            async with self._store.turn(key) if self._in_turn else nullcontext() as brought:
+                if brought is None or self._clock() >= brought.due_at or brought.value == progress.refused:
+                    return await self._fetched(key, progress)
+        except asyncio.CancelledError:
+            progress.flight = None
+            raise
+        self._landed(key, progress, brought)
+        return brought
+
+    async def _fetched(self, key: TokenKey, progress: Progress) -> Token:
         began, secret = self._clock(), None
         try:
             secret = self._secret_version()
             token = await self._fetch(key)
             if token.value == progress.refused:  # begun before that refusal: what it brought is the refused token again
                 token = await self._fetch(key)
-        except asyncio.CancelledError:
-            progress.flight = None
-            raise
         except Exception as exc:  # a fault of ours fails like an unusable answer, so that callers fail closed and no flight hangs
             error = self._as_token_error(exc)
             self._failed(key, progress, error, secret, began)
@@ -265,7 +269,9 @@ class CachedTokenSource:
 
     def _unless_repeated(self, token: Token, before: Token | None) -> Token:
         """The token; one that the server repeats until it ends (Marketo, some UAAs) is due at its end: asking sooner brings nothing."""
-        repeated = before is not None and token.value == before.value and token.expires_at <= before.expires_at + ROUNDING
+        if before is None or before is token:
+            return token
+        repeated = token.value == before.value and token.expires_at <= before.expires_at + ROUNDING
         return replace(token, due_at=token.usable_until) if repeated else token
 
     def _failed(self, key: TokenKey, progress: Progress, error: TokenError, secret: object, began: float) -> None:

@@ -5,12 +5,15 @@ All that `peek` reads; states and causes are kept by the source. However many su
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from cachetools import LRUCache, TLRUCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import AsyncGenerator, Callable, MutableMapping
 
     from proxy.oauth.token import Token, TokenKey
 
@@ -26,6 +29,7 @@ class TokenStore:
         self._tokens: TLRUCache[TokenKey, Token] = TLRUCache(max_tokens, ttu=_expires_at, timer=clock)
         self._own: dict[tuple[str, str], str] = {}  # refresh tokens of clients themselves: one for each credential
         self._subjects: LRUCache[tuple[str, str], str] = LRUCache(max_tokens)  # those of subjects
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def refresh_token(self, key: TokenKey) -> str | None:
         """What the next exchange of this key may use."""
@@ -37,6 +41,17 @@ class TokenStore:
             self._kept(key).pop(key.chain, None)
         else:
             self._kept(key)[key.chain] = refresh_token
+
+    @asynccontextmanager
+    async def turn(self, key: TokenKey) -> AsyncGenerator[Token | None, None]:
+        """A time in which nobody else uses the key's refresh token; the access token that came while it was waited for, or None.
+
+        A server that sees a refresh token twice may end all that came of it (RFC 9700 §4.14.2).
+        """
+        before = self.get(key)
+        async with self._turns.setdefault(key.chain, asyncio.Lock()):
+            now = self.get(key)
+            yield now if now is not before else None
 
     def get(self, key: TokenKey) -> Token | None:
         """The key's token, if it has not expired."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
+from tests.fakes.relay import Relay
 from tests.integration.applications import until
 
 if TYPE_CHECKING:
     from tests.fakes.api import EchoAPI
-    from tests.integration.applications import Caller
+    from tests.integration.applications import Caller, Got
     from tests.integration.authorization import AuthorizationServer, Client
     from tests.integration.conftest import StartBearerd
+    from tests.integration.running import Bearerd
 
 REFRESHES = 20
 CALLERS = 10
@@ -103,3 +107,65 @@ async def test_a_refresh_token_that_is_dead_from_the_start_is_named(
     assert {(each.status, each.problem["code"]) for each in got} == {(502, "token_invalid_grant")}
     assert {each.problem["key"] for each in got} == {"credentials.crm.refresh_token"}
     assert (server.counts(client).requests, echo_api.calls) == (1, [])
+
+
+def _change(running: Bearerd, **options: object) -> None:
+    """Rewrite the credential, and tell bearerd."""
+    assert running.config is not None
+    config = yaml.safe_load(running.config.read_text())
+    config["credentials"]["crm"] |= options
+    running.config.write_text(yaml.safe_dump(config))
+    running.signal(signal.SIGHUP)
+
+
+async def _reloaded(running: Bearerd) -> None:
+    await asyncio.to_thread(running.wait_for, lambda line: line.get("event") == "config_reloaded")
+
+
+async def _leave(running: Bearerd, calls: list[asyncio.Task[Got]]) -> None:
+    """Let these callers go, and wait until bearerd has seen it."""
+    for call in calls:
+        call.cancel()
+
+    async def gone() -> bool:
+        return len([line for line in running.events() if line.get("code") == "client_left"]) == len(calls)
+
+    await until(gone)
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["callers wait", "callers left"])
+async def test_a_reload_in_the_middle_of_a_refresh_breaks_no_chain(
+    left: bool,  # noqa: FBT001  # a parameter of the table
+    authorization_server: AuthorizationServer,
+    echo_api: EchoAPI,
+    caller: Caller,
+    bearerd: StartBearerd,
+) -> None:
+    """The server has rotated and its answer is on its way: callers before and after the reload get what it brings."""
+    server = authorization_server
+    client = server.client(grant_types=["refresh_token"])
+    async with Relay(server.port) as relay:
+        said = _credential(server, client, "oauth2_refresh_token") | {"token_url": f"http://127.0.0.1:{relay.port}/token"}
+        running = bearerd({"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"}, credentials={"crm": said})
+        url = f"{running.url}/crm/echo"
+        assert (await caller.get(url)).status == 200
+        server.revoke_access(client)
+        relay.answering.clear()
+        early = [asyncio.create_task(caller.get(url)) for _ in range(CALLERS)]
+        await relay.holding.wait()
+        if left:
+            await _leave(running, early)
+        _change(running, description="another")
+        await _reloaded(running)
+        late = [asyncio.create_task(caller.get(url)) for _ in range(CALLERS)]
+
+        async def all_wait() -> bool:
+            return await running.metric("token_waiters_total", alias="crm") > 2 * CALLERS  # and the first one
+
+        await until(all_wait)
+        relay.answering.set()
+        assert {(await call).status for call in (*(() if left else early), *late)} == {200}
+        server.revoke_access(client)
+        assert await caller.many(url, CALLERS) == {200}
+    counts = server.counts(client)
+    assert (counts.grants, counts.refused) == ({"refresh_token": 3}, 0)

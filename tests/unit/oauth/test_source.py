@@ -109,17 +109,23 @@ class House:
         self.secret = "first"
         self.looks = 0  # at the secret
         self.chance = 1.0
-        self.source = CachedTokenSource(
+        self.store = TokenStore(max_tokens=10, clock=self.clock)
+        self.source = self.source_on(self.endpoint)
+
+    def source_on(self, endpoint: Endpoint, *, in_turn: bool = True) -> CachedTokenSource:
+        """A source of the same key in the same store, as a reload makes one for a changed alias."""
+        return CachedTokenSource(
             "crm",
             KEY,
-            self.endpoint.fetch,
-            TokenStore(max_tokens=10, clock=self.clock),
+            endpoint.fetch,
+            self.store,
             self.events,
             clock=self.clock,
             wall=self.clock.wall,
             chance=lambda: self.chance,
             secret_version=self.secret_version,
             rules=Lifetime(),
+            in_turn=in_turn,
         )
 
     def secret_version(self) -> str:
@@ -624,3 +630,63 @@ async def test_a_short_life_is_told(lifetime: float, told: list[tuple[str, str]]
     await house.source.token(KEY)
     assert house.events.short == told
     await house.source.aclose()
+
+
+async def test_a_new_source_takes_what_the_old_ones_fetch_brings(house: House) -> None:
+    """A reload in the middle of a fetch: both would use one refresh token, so the new source waits, and asks nobody."""
+    house.endpoint.gate.clear()
+    old = asyncio.create_task(house.source.token(KEY))
+    await house.endpoint.started.wait()
+    after = Endpoint(house.clock)
+    source = house.source_on(after)
+    new = asyncio.create_task(source.token(KEY))
+    finishing = asyncio.create_task(house.source.finish())
+    await asyncio.sleep(0)
+    house.endpoint.gate.set()
+    assert await new is await old
+    await finishing
+    assert (after.calls, house.endpoint.calls, len(house.events.fetched), source.state(KEY, house.clock.now)) == (0, 1, 1, "fresh")
+
+
+@pytest.mark.parametrize("brought", ["nothing", "a token that is due"])
+async def test_a_new_source_asks_behind_the_old_one(house: House, brought: str) -> None:
+    """Where what the old one brought does not serve, the new one asks when that has ended, and not before."""
+    house.endpoint.gate.clear()
+    if brought == "nothing":
+        house.endpoint.error = TokenServerError(alias="crm")
+    else:
+        house.endpoint.lifetime = 0.0
+    old = asyncio.create_task(house.source.token(KEY))
+    await house.endpoint.started.wait()
+    after = Endpoint(house.clock)
+    new = asyncio.create_task(house.source_on(after).token(KEY))
+    for _ in range(5):  # the caller's turn, its flight's, and some more
+        await asyncio.sleep(0)
+    assert after.calls == 0
+    house.endpoint.gate.set()
+    await asyncio.gather(old, return_exceptions=True)
+    assert ((await new).value, after.calls) == ("t1", 1)
+
+
+async def test_a_fetch_that_uses_nothing_up_does_not_wait(house: House) -> None:
+    """Without refresh tokens a reload that repairs a hanging endpoint helps at once."""
+    house.endpoint.gate.clear()
+    old = asyncio.create_task(house.source_on(house.endpoint, in_turn=False).token(KEY))
+    await house.endpoint.started.wait()
+    assert (await house.source_on(Endpoint(house.clock), in_turn=False).token(KEY)).value == "t1"
+    house.endpoint.gate.set()
+    await old
+
+
+async def test_finish_lets_a_fetch_land(house: House) -> None:
+    """A server may have rotated the refresh token already: the answer is waited for; nothing new begins."""
+    house.endpoint.gate.clear()
+    waiter = asyncio.create_task(house.source.token(KEY))
+    await house.endpoint.started.wait()
+    finishing = asyncio.create_task(house.source.finish())
+    await asyncio.sleep(0)
+    house.endpoint.gate.set()
+    await finishing
+    assert (await waiter).value == "t1"
+    with pytest.raises(DrainingError):
+        await house.source.token(TokenKey("fingerprint", "ada"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from proxy.oauth.store import TokenStore
 from proxy.oauth.token import Token, TokenKey
 
@@ -120,3 +122,23 @@ def test_refresh_tokens_are_a_familys() -> None:
         store.keep_refresh_token(TokenKey("one", subject, family="family"), f"r{subject}")
     found = [store.refresh_token(TokenKey(*key, family="family")) for key in (("two", ""), ("two", "ada"), ("two", "bob"))]
     assert found == ["r", "rada", None]
+
+
+async def test_a_turn_is_one_familys() -> None:
+    """Who waits is told of the access token that came meanwhile; another family, and another subject, waits for nobody."""
+    store = TokenStore(max_tokens=2, clock=Clock())
+    told: list[Token | None] = []
+
+    async def second() -> None:
+        async with store.turn(TokenKey("f", family="family")) as brought:
+            told.append(brought)
+
+    async with store.turn(TokenKey("f", family="family")) as first:
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0)
+        for other in (KEY, TokenKey("f", "ada", family="family")):
+            async with store.turn(other) as nothing:
+                assert (first, nothing, told) == (None, None, [])
+        store.put(KEY, token("new"))
+    await waiting
+    assert [one.value for one in told if one] == ["new"]
