@@ -5,7 +5,6 @@ Secrets are read when a token is fetched, so that a rotated one is taken up; a r
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 from contextvars import ContextVar
@@ -23,6 +22,7 @@ from proxy.errors import (
     TokenInvalidGrantError,
     TokenRefusedError,
 )
+from proxy.oauth.allowance import aside, within
 from proxy.oauth.discovery import discover, refuse_method, token_url
 from proxy.oauth.exchange import Facts
 from proxy.oauth.faults import place, translated
@@ -32,7 +32,7 @@ from proxy.oauth.walk import names_of, options_named, secrets_of
 from proxy.secrets import SecretUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
 
     from proxy.oauth.credential import Credential
     from proxy.oauth.exchange import Metadata, Prover, Signer, TokenRequest, TokenResponse
@@ -104,7 +104,6 @@ class TokenEndpoint:
         self._needed = tuple(options_named(credential.grant, "from").values())
         self._metadata: tuple[Metadata, float] | None = None  # and until when, in monotonic seconds
         self._later = False  # whether a rotation's next secret is the one that works
-        self._proves: tuple[str | None, Prover] | None = None  # the DPoP key's text, and what proves with it
 
     async def fetch(self, key: TokenKey) -> Token:
         """A new token.
@@ -115,7 +114,7 @@ class TokenEndpoint:
         endpoint = self._credential.endpoint
         timeout = endpoint.token_request.timeout if endpoint else STATIC_TIMEOUT
         try:
-            async with asyncio.timeout(timeout):
+            async with within(timeout):
                 token = await self._exchanged(key)
         except TokenError as error:
             if isinstance(error, TokenEndpointNotFoundError):
@@ -148,7 +147,7 @@ class TokenEndpoint:
     async def _exchanged(self, key: TokenKey) -> Token:
         """The token; where other aliases' tokens may be what is refused, once more with new ones of theirs."""
         began = self._clock()
-        tokens = {alias: await self._others.token(alias) for alias in self._needed}
+        tokens = await self._tokens_of(self._needed)
         try:
             return await self._with_either_secret(key, tokens)
         except TokenRefusedError as refused:
@@ -159,8 +158,12 @@ class TokenEndpoint:
                 raise
             for alias, token in aged.items():
                 self._others.refused(alias, token)
-            anew = {alias: await self._others.token(alias) for alias in aged}
+            anew = await self._tokens_of(aged)
         return await self._with_either_secret(key, {**tokens, **anew})
+
+    async def _tokens_of(self, aliases: Iterable[str]) -> dict[str, Token]:
+        with aside():
+            return {alias: await self._others.token(alias) for alias in aliases}
 
     async def _with_either_secret(self, key: TokenKey, tokens: Mapping[str, Token]) -> Token:
         """The token, with the other secret of a rotation where one is refused."""
@@ -181,8 +184,20 @@ class TokenEndpoint:
             return token
 
     async def _run_with(self, key: TokenKey, tokens: Mapping[str, Token], *, later: bool) -> Token:
-        facts = replace(await self._facts(key, later=later), tokens={alias: token.value for alias, token in tokens.items()})
-        return await self._run(exchange(self._credential.grant, await self._located(facts)))
+        """The token; where a secret is another by now than the one that was refused, once more with it."""
+        facts = await self._facts(key, tokens, later=later)
+        try:
+            return await self._run(exchange(self._credential.grant, await self._located(facts)))
+        except TokenInvalidClientError as refused:
+            for secret in self._secrets:
+                secret.doubt()
+            try:
+                anew = await self._facts(key, tokens, later=later)
+            except SecretUnavailableError:
+                raise refused from None  # that there is none by now explains nothing
+            if anew.secrets == facts.secrets:
+                raise
+        return await self._run(exchange(self._credential.grant, await self._located(anew)))
 
     async def _run(self, steps: Generator[TokenRequest, TokenResponse, Result]) -> Result:
         """What comes of an exchange, each of its requests sent."""
@@ -195,7 +210,7 @@ class TokenEndpoint:
             result: Result = done.value
             return result
 
-    async def _facts(self, key: TokenKey, *, later: bool) -> Facts:
+    async def _facts(self, key: TokenKey, tokens: Mapping[str, Token], *, later: bool) -> Facts:
         secrets = {secret: await self._read(path, secret, later=later) for secret, path in self._secrets.items()}
         return Facts(
             alias=self._alias,
@@ -208,24 +223,23 @@ class TokenEndpoint:
             wall=self._wall,
             signer=self._signer,
             secrets=secrets,
+            tokens={alias: token.value for alias, token in tokens.items()},
             variables={name: self._variable(name) for name in self._variables},
             refresh_token=self._store.refresh_token(key),
-            prover=self._prover(secrets),
+            prover=self._prover(key, secrets),
             keep_refresh_token=partial(self._store.keep_refresh_token, key),
         )
 
-    def _prover(self, secrets: Mapping[Secret, str]) -> Prover | None:
+    def _prover(self, key: TokenKey, secrets: Mapping[Secret, str]) -> Prover | None:
         """What proves possession for this credential, the same at every exchange while its key stays."""
         grant = self._credential.endpoint
         if grant is None or not grant.dpop:
             return None
-        key = secrets[grant.dpop_key] if grant.dpop_key is not None else None
-        if self._proves is None or self._proves[0] != key:
-            try:
-                self._proves = key, self._signer.prover(key)
-            except ValueError as exc:
-                raise SecretUnavailableError(str(exc), alias=self._alias, field="dpop_key") from exc
-        return self._proves[1]
+        said = secrets[grant.dpop_key] if grant.dpop_key is not None else None
+        try:
+            return self._signer.prover(said, of=key.family or key.fingerprint)
+        except ValueError as exc:
+            raise SecretUnavailableError(str(exc), alias=self._alias, field="dpop_key") from exc
 
     async def _located(self, facts: Facts) -> Facts:
         """The facts with the token endpoint: the one said, or the one that the issuer names."""
@@ -247,10 +261,11 @@ class TokenEndpoint:
         return self._metadata[0]
 
     async def _read(self, path: str, secret: Secret, *, later: bool) -> str:
-        """A secret's value now; a program is waited for without holding others up."""
-        place = secret.after if later and secret.after is not None else secret
+        """A secret's value now, in a time of its own."""
+        read = secret.after if later and secret.after is not None else secret
         try:
-            value = place.read() if place.at_hand else await asyncio.to_thread(place.read)
+            with aside():
+                value = await read.obtain()
             value.encode()
         except SecretUnreadableError as exc:
             raise SecretUnavailableError(alias=self._alias, field=path, log_detail=str(exc)) from exc

@@ -5,7 +5,6 @@ No redirect, no cookie, no environment; what is resolved is checked before it is
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -16,12 +15,13 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from proxy.addresses import forbidden_address, host_matches, is_loopback
-from proxy.egress import Egress, basic, way_out
+from proxy.egress import Egress, way_out
 from proxy.errors import TokenAddressRefusedError, TokenEgressError, TokenResponseInvalidError
+from proxy.oauth.allowance import aside
 from proxy.oauth.exchange import TokenRequest, TokenResponse
 from proxy.oauth.faults import AddressRefusedError
 from proxy.oauth.response import MAX_RESPONSE
-from proxy.secrets import SecretUnreadableError
+from proxy.secrets.introduction import IntroductionError, introduction
 
 if TYPE_CHECKING:
     from proxy.egress import EgressProxy, WayOut
@@ -154,18 +154,11 @@ class TokenTransport:
         return way_out(_parsed(url).host or "", self._egress, own=self._own, key=f"credentials.{self._alias}.token_request.proxy")
 
     async def _introduced(self, out: WayOut | None) -> dict[str, str]:
-        """What tells the proxy who calls (RFC 9110 §11.7.2); the password is read now."""
-        if out is None or out.username is None:
-            return {}
-        secret = out.password
         try:
-            password = "" if secret is None else secret.read() if secret.at_hand else await asyncio.to_thread(secret.read)
-            return {"Proxy-Authorization": basic(out.username, password)}
-        except SecretUnreadableError as exc:
-            facts = "the password for the egress proxy cannot be read"
-            raise TokenEgressError(facts, alias=self._alias, key=out.password_key, log_detail=str(exc)) from exc
-        except UnicodeEncodeError:  # the exception would show a character of it
-            raise TokenEgressError("the password for the egress proxy is not UTF-8 text", alias=self._alias, key=out.password_key) from None
+            with aside():
+                return await introduction(out)
+        except IntroductionError as exc:
+            raise TokenEgressError(exc.facts, alias=self._alias, key=exc.key, log_detail=exc.log_detail) from exc
 
     def _unknown_caller(self, out: WayOut) -> TokenEgressError:
         return TokenEgressError(f"the egress proxy answered 407: {out.unknown}", alias=self._alias, key=out.password_key)

@@ -38,8 +38,14 @@ class Secret(Protocol):
         """This secret with a relative path taken from `folder`."""
 
     def read(self) -> str:
-        """The secret's value now.
+        """The secret's value now; the caller waits for one that is not at hand.
 
         Raises:
-            SecretUnreadableError: unset variable, missing, unreadable, oversized or empty file.
+            SecretUnreadableError: unset variable, missing, unreadable, oversized or empty file, a program that fails.
         """
+
+    async def obtain(self) -> str:
+        """The secret's value now, without holding others up; raises as `read`."""
+
+    def doubt(self) -> None:
+        """A server did not take it: where a value is kept, it is soon got anew."""

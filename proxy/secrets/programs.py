@@ -5,77 +5,152 @@ What it prints is never told; an error names the program alone, since its argume
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import selectors
 import signal
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from proxy.secrets import SecretUnreadableError
 from proxy.secrets.files import MAX_SECRET, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
+
+DOUBTED_AFTER = 30.0  # seconds: a text that a server refused is made anew, but no more often; as long as a first cool-down
 
 
-def printed(command: Sequence[str], timeout: float) -> str:
-    """What a program prints, without its last line ends; it gets the environment and no input, and has `timeout` seconds.
+class Program:
+    """One run of a program; it gets the environment and no input, and has `timeout` seconds."""
+
+    def __init__(self, command: Sequence[str], timeout: float) -> None:
+        self._command = command
+        self._timeout = timeout
+        self._lock = threading.Lock()  # guards the rest
+        self._process: subprocess.Popen[bytes] | None = None  # while its id is its own: from its start until it is waited for
+        self._given_up = False
+
+    def printed(self) -> str:
+        """What it prints, without its last line ends; the caller waits for it.
+
+        Raises:
+            SecretUnreadableError: it cannot be started, fails, takes too long, or prints nothing, too much, or what is not UTF-8.
+        """
+        program = self._command[0]
+        process = self._started()
+        try:
+            held, code = self._heard(process)
+        except TimeoutError:
+            raise SecretUnreadableError(f"secret command {program} took longer than {self._timeout:g} s") from None
+        if len(held) <= MAX_SECRET and code:
+            told = f"exited with status {code}" if code > 0 else f"was ended by signal {-code}"
+            raise SecretUnreadableError(f"secret command {program} {told}")
+        return text(held, f"the output of secret command {program}")
+
+    def end(self) -> None:
+        """End it with what it started; one that has not begun yet ends as soon as it has."""
+        with self._lock:
+            self._given_up = True
+            if self._process is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):  # all have ended by themselves
+                    os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        try:
+            with self._lock:
+                self._process = subprocess.Popen(  # noqa: S603  # the user's own program, said in the configuration; no shell reads it
+                    self._command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,  # it may hold the secret
+                    start_new_session=True,  # so that what it started can be ended with it
+                )
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or "it cannot be started"
+            raise SecretUnreadableError(f"secret command {self._command[0]}: {reason}") from exc
+        if self._given_up:
+            self.end()
+        return self._process
+
+    def _heard(self, process: subprocess.Popen[bytes]) -> tuple[bytes, int]:
+        """Its output and its status; raises TimeoutError. It has ended in any case, and nobody listens to it any more."""
+        until = time.monotonic() + self._timeout
+        try:
+            with process.stdout or contextlib.nullcontext() as pipe:
+                held = _until_its_end(pipe, until) if pipe else b""
+            if len(held) <= MAX_SECRET:
+                _wait(process, until)
+        finally:
+            if process.returncode is None:
+                self.end()
+            with self._lock:
+                self._process = None
+            process.wait()
+        return held, process.returncode
+
+
+def _until_its_end(pipe: IO[bytes], until: float) -> bytes:
+    """What comes, up to one byte more than a secret has; raises TimeoutError where somebody holds the pipe open for too long."""
+    held = b""
+    with selectors.DefaultSelector() as ready:
+        ready.register(pipe, selectors.EVENT_READ)
+        while len(held) <= MAX_SECRET:
+            if not ready.select(max(0.0, until - time.monotonic())):
+                raise TimeoutError
+            piece = os.read(pipe.fileno(), MAX_SECRET + 1 - len(held))
+            if not piece:
+                break
+            held += piece
+    return held
+
+
+def _wait(process: subprocess.Popen[bytes], until: float) -> None:
+    try:
+        process.wait(max(0.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None  # the original tells the arguments
+
+
+async def apart(program: Program) -> str:
+    """What a program prints; it is waited for on a thread of its own, since name resolution needs the common ones.
 
     Raises:
-        SecretUnreadableError: it cannot be started, fails, takes too long, or prints nothing, too much, or what is not UTF-8.
+        SecretUnreadableError: as `Program.printed`.
     """
-    program = command[0]
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[str] = loop.create_future()
+
+    def tell(value: str | Exception) -> None:
+        if done.cancelled():
+            return
+        if isinstance(value, Exception):
+            done.set_exception(value)
+        else:
+            done.set_result(value)
+
+    def run() -> None:
+        value: str | Exception
+        try:
+            value = program.printed()
+        except Exception as exc:  # noqa: BLE001  # it is raised where it is waited for
+            value = exc
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(tell, value)
+
+    threading.Thread(target=run, name="secret command", daemon=True).start()
     try:
-        process = subprocess.Popen(  # noqa: S603  # the user's own program, said in the configuration; no shell reads it
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # it may hold the secret
-            start_new_session=True,  # so that what it started can be ended with it
-        )
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or "it cannot be started"
-        raise SecretUnreadableError(f"secret command {program}: {reason}") from exc
-    held, overdue = _read(process, timeout)
-    if overdue:
-        raise SecretUnreadableError(f"secret command {program} took longer than {timeout:g} s")
-    if len(held) <= MAX_SECRET and process.returncode:
-        code = process.returncode
-        told = f"exited with status {code}" if code > 0 else f"was ended by signal {-code}"
-        raise SecretUnreadableError(f"secret command {program} {told}")
-    return text(held, f"the output of secret command {program}")
-
-
-def _read(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, bool]:
-    """Its output, and whether its time was over; it has ended then."""
-    overdue = threading.Event()
-
-    def out_of_time() -> None:
-        overdue.set()
-        _end(process)
-
-    timer = threading.Timer(timeout, out_of_time)
-    timer.daemon = True
-    timer.start()
-    try:
-        with process:
-            held = process.stdout.read(MAX_SECRET + 1) if process.stdout else b""
-            if len(held) > MAX_SECRET:
-                _end(process)
-    finally:
-        timer.cancel()
-    return held, overdue.is_set()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-        os.killpg(process.pid, signal.SIGKILL)
+        return await done
+    except asyncio.CancelledError:
+        program.end()
+        raise
 
 
 class Kept:
-    """A text that was costly to get, for a while; those who ask at once wait for one run.
+    """A text that was costly to get, for a while; those who ask at once wait for one task.
 
     Args:
         clock: monotonic seconds.
@@ -83,15 +158,32 @@ class Kept:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()  # guards the rest
         self._text: str | None = None
-        self._until = 0.0
+        self._made = self._until = 0.0
+        self._task: asyncio.Task[str] | None = None  # while one is on its way; it belongs to all who wait, and ends with the loop
 
-    def get(self, make: Callable[[], str], keep: float) -> str:
+    async def get(self, make: Callable[[], Coroutine[Any, Any, str]], keep: float) -> str:
         """The text, made anew where `keep` seconds are over; what `make` raises passes through, and nothing is kept then."""
-        with self._lock:
-            if self._text is None or self._clock() >= self._until:
-                self._text = None
-                self._text = make()
-                self._until = self._clock() + keep
+        if self._text is not None and self._clock() < self._until:
             return self._text
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._renew(make, keep))
+            self._task.add_done_callback(_heard)
+        return await asyncio.shield(self._task)
+
+    def doubt(self) -> None:
+        """A server did not take the text: it is kept until it is DOUBTED_AFTER seconds old, and no longer."""
+        self._until = min(self._until, self._made + DOUBTED_AFTER)
+
+    async def _renew(self, make: Callable[[], Coroutine[Any, Any, str]], keep: float) -> str:
+        self._text = None
+        self._text = made = await make()
+        self._made = self._clock()
+        self._until = self._made + keep
+        return made
+
+
+def _heard(task: asyncio.Task[str]) -> None:
+    """Whoever waited may have left: a failure that nobody hears is none of the loop's business."""
+    if not task.cancelled():
+        task.exception()

@@ -6,6 +6,7 @@ A secret never shows its value: not in repr, str, an error or a schema default.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from proxy.secrets import Secret, SecretUnreadableError
 from proxy.secrets.files import content, member
 from proxy.secrets.forms import Forms
-from proxy.secrets.programs import Kept, printed
+from proxy.secrets.programs import Kept, Program, apart
 from proxy.units import Seconds
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 TIMEOUT, EVERY = Seconds(10), Seconds(300)  # of a program
 
 
-class Place:
+class Place(ABC):
     """What most places have in common: cheap to read, no file, nothing after it."""
 
     kind: ClassVar[str]
@@ -39,6 +40,15 @@ class Place:
 
     def relative_to(self, _folder: Path) -> Self:
         return self
+
+    @abstractmethod
+    def read(self) -> str: ...
+
+    async def obtain(self) -> str:
+        return self.read()
+
+    def doubt(self) -> None:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +157,16 @@ class Command(Place):
         return replace(self, command=(str(folder / program), *rest)) if "/" in program else self
 
     def read(self) -> str:
-        return self.kept.get(lambda: printed(self.command, self.timeout), self.every)
+        return self._run().printed()
+
+    async def obtain(self) -> str:
+        return await self.kept.get(lambda: apart(self._run()), self.every)
+
+    def doubt(self) -> None:
+        self.kept.doubt()
+
+    def _run(self) -> Program:
+        return Program(self.command, self.timeout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +197,13 @@ class Rotation(Place):
 
     def read(self) -> str:
         return self.current.read()
+
+    async def obtain(self) -> str:
+        return await self.current.obtain()
+
+    def doubt(self) -> None:
+        self.current.doubt()
+        self.next.doubt()
 
 
 def _refuse_path(name: str) -> None:

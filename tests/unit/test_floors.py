@@ -76,6 +76,7 @@ FLOORS = (
     {
         "proxy.secrets.*",
         "proxy.oauth.signing.*",
+        "proxy.oauth.allowance",
         "proxy.oauth.store",
         "proxy.oauth.progress",
         "proxy.callers.*",
@@ -119,6 +120,7 @@ OAUTH_MAY_IMPORT = {
     "proxy.addresses",
     "proxy.secrets",
     "proxy.secrets.sources",
+    "proxy.secrets.introduction",
 }
 
 

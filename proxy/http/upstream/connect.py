@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from proxy.egress import basic
 from proxy.errors import UpstreamConnectTimeoutError, UpstreamEgressError, UpstreamError, UpstreamTLSError, UpstreamUnreachableError
 from proxy.http.upstream.connection import Connection
-from proxy.secrets import SecretUnreadableError
+from proxy.secrets.introduction import IntroductionError, introduction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from proxy.egress import WayOut
     from proxy.http.routing import Route
     from proxy.http.upstream.resolve import Resolver
@@ -43,19 +44,28 @@ class Connector:
         """A new connection, ready for an exchange.
 
         Raises:
-            UpstreamError: it could not be had within `timeout.connect`.
+            UpstreamError: it could not be had within `timeout.connect`, which begins when the egress proxy's password is at hand.
         """
+        introduced = await self._introduced()
         try:
             async with asyncio.timeout(self._route.timeout.connect):
-                return await self._open()
+                return await self._open(introduced)
         except TimeoutError as exc:
             raise UpstreamConnectTimeoutError("no connection within timeout.connect", key=f"{self._key}.timeout.connect") from exc
 
-    async def _open(self) -> Connection:
+    async def _introduced(self) -> dict[str, str]:
+        try:
+            return await introduction(self._egress)
+        except IntroductionError as exc:
+            raise UpstreamEgressError(exc.facts, key=exc.key, log_detail=exc.log_detail) from exc
+
+    async def _open(self, introduced: Mapping[str, str]) -> Connection:
         loop = asyncio.get_running_loop()
         upstream = self._route.upstream
         sock = (
-            await self._through(self._egress) if self._egress else await self._dial(upstream.host, upstream.port, f"{self._key}.upstream")
+            await self._through(self._egress, introduced)
+            if self._egress
+            else await self._dial(upstream.host, upstream.port, f"{self._key}.upstream")
         )
         try:
             name = (self._route.tls.server_name or upstream.host) if self._context else None
@@ -84,7 +94,7 @@ class Connector:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
-    async def _through(self, egress: WayOut) -> socket.socket:
+    async def _through(self, egress: WayOut, introduced: Mapping[str, str]) -> socket.socket:
         """A tunnel by CONNECT (RFC 9110 §9.3.6)."""
         proxy = urlsplit(egress.url)
         try:
@@ -95,7 +105,7 @@ class Connector:
         host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
         authority = f"{host}:{upstream.port}"
         try:
-            head = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}", *await _credentials(egress)]
+            head = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}", *(f"{name}: {value}" for name, value in introduced.items())]
             status = await _connect_answer(sock, "".join(f"{line}\r\n" for line in (*head, "")).encode("ascii"))
         except BaseException as exc:
             sock.close()
@@ -121,21 +131,6 @@ class Connector:
         elif "CERTIFICATE_REQUIRED" in str(exc) or "HANDSHAKE_FAILURE" in str(exc):
             facts, key = "the upstream asks for a client certificate", f"{self._key}.tls.cert"
         return UpstreamTLSError(facts, key=key, log_detail=str(exc))
-
-
-async def _credentials(egress: WayOut) -> list[str]:
-    """The line that says who calls; the password is read now."""
-    if egress.username is None:
-        return []
-    secret = egress.password
-    try:
-        password = "" if secret is None else secret.read() if secret.at_hand else await asyncio.to_thread(secret.read)
-        return [f"Proxy-Authorization: {basic(egress.username, password)}"]
-    except SecretUnreadableError as exc:
-        facts = "the password for the egress proxy cannot be read"
-        raise UpstreamEgressError(facts, key=egress.password_key, log_detail=str(exc)) from exc
-    except UnicodeEncodeError:  # the exception would show a character of it
-        raise UpstreamEgressError("the password for the egress proxy is not UTF-8 text", key=egress.password_key) from None
 
 
 def tls_context(route: Route, extra_ca: str | None) -> ssl.SSLContext | None:

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from proxy import errors
+from proxy.egress import Egress
 from proxy.oauth.endpoint import METADATA_LIFE
 from proxy.oauth.exchange import Scope
 from proxy.oauth.grants import ExchangedToken, LoginToken, Password, RefreshToken, SecureParameter, TokenExchange
@@ -454,3 +455,41 @@ async def test_what_a_template_makes_is_no_url(server: Server, bench: Bench, url
     error = await refused(bench.endpoint(grant))
     assert url not in error.detail
     assert "s3cr3t" not in error.detail + error.log_detail
+
+
+HANGING = Command(("sleep", "60"), timeout=Seconds(0.05))
+
+
+async def test_a_program_that_hangs(server: Server, bench: Bench) -> None:
+    """It is the secret's fault and not the server's, even where the program may take as long as the whole exchange."""
+    options = TokenRequestOptions(timeout=Seconds(0.05))
+    error = await refused(bench.endpoint(posting(server.url, client_secret=HANGING, token_request=options)))
+    assert (error.code, error.key) == ("secret_unavailable", "credentials.crm.client_secret")
+    assert "took longer than 0.05 s" in error.log_detail
+    assert server.seen == []
+
+
+async def test_a_proxy_s_password_by_a_program_that_hangs(server: Server, bench: Bench) -> None:
+    """It is the password's fault, not that of a server that was not asked yet."""
+    options = TokenRequestOptions(timeout=Seconds(0.05))
+    egress = Egress(proxy=server.url, username="bearerd", password=HANGING)
+    error = await refused(bench.endpoint(crm("http://login.test/", token_request=options), egress=egress))
+    assert (error.code, error.key) == ("token_egress_error", "egress.password")
+
+
+async def test_a_program_s_secret_that_was_exchanged(server: Server, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kept output that the server refuses is got anew and sent at once; the same output again is not sent again."""
+    monkeypatch.setattr("proxy.secrets.programs.DOUBTED_AFTER", 0.0)
+    vault, good = tmp_path / "vault", ["one"]
+    vault.write_text("one")
+    answering(server, lambda form: issuing() if form["client_secret"] in good else (401, {"error": "invalid_client"}))
+    endpoint = bench.endpoint(posting(server.url, client_secret=Command(("cat", str(vault)))))
+    await endpoint.fetch(KEY)
+    vault.write_text("two")
+    good[:] = ["two"]
+    await endpoint.fetch(KEY)
+    good.clear()
+    error = await refused(endpoint)
+    vault.unlink()
+    assert (error.code, (await refused(endpoint)).code) == ("token_invalid_client",) * 2
+    assert [form["client_secret"] for form in forms(server)] == ["one", "one", "two", "two", "two"]

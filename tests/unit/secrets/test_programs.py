@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import select
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from proxy.secrets import SecretUnreadableError
 from proxy.secrets.files import MAX_SECRET
-from proxy.secrets.programs import Kept, printed
+from proxy.secrets.programs import DOUBTED_AFTER, Kept, Program, apart
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +32,7 @@ OUTPUTS = {
 
 
 def python(code: str, *arguments: str, timeout: float = 20) -> str:
-    return printed([sys.executable, "-S", "-c", code, *arguments], timeout)
+    return Program([sys.executable, "-S", "-c", code, *arguments], timeout).printed()
 
 
 def refused(code: str, *arguments: str, timeout: float = 20) -> str:
@@ -90,36 +93,174 @@ def ended(pid: int) -> bool:
 def test_a_program_that_cannot_start_is_refused(program: str, reason: str) -> None:
     """The system's reason is told."""
     with pytest.raises(SecretUnreadableError) as caught:
-        printed([program, "a-secret-argument"], 5)
+        Program([program, "a-secret-argument"], 5).printed()
 
     assert str(caught.value) == f"secret command {program}: {reason}"
 
 
-def test_a_text_is_kept_for_its_time() -> None:
+def test_a_pipe_that_is_held_open_by_a_session_of_its_own() -> None:
+    """What a program left behind, where no signal to its group reaches it, is waited for no longer than the program."""
+    code = (
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(6)'], start_new_session=True)\n"
+        "print('hunter2')"
+    )
+    began = time.monotonic()
+
+    assert refused(code, timeout=1) == f"secret command {sys.executable} took longer than 1 s"
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_program_that_closes_its_output_and_hangs() -> None:
+    """Its time counts until it has ended."""
+    code = "import os, time; print('hunter2', flush=True); os.close(1); time.sleep(60)"
+
+    assert refused(code, timeout=1) == f"secret command {sys.executable} took longer than 1 s"
+
+
+def test_a_program_that_is_given_up_first() -> None:
+    """Ended before it began, it ends as soon as it has begun."""
+    program = Program([sys.executable, "-S", "-c", "import time; time.sleep(60)"], 50)
+    program.end()
+
+    with pytest.raises(SecretUnreadableError, match="was ended by signal 9"):
+        program.printed()
+
+
+async def test_programs_leave_the_common_threads_alone(tmp_path: Path) -> None:
+    """However many wait for programs that hang, work for the loop's own threads, such as name resolution, begins at once."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    waiting = [asyncio.create_task(apart(Program(["cat", str(gate)], 50))) for _ in range(4)]
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(10):
+        await loop.getaddrinfo("localhost", 80)
+    assert [task.done() for task in waiting] == [False] * 4
+
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_whoever_leaves_ends_the_program(tmp_path: Path) -> None:
+    """A program that nobody waits for any more is ended, so that none outlives bearerd."""
+    note = tmp_path / "pid"
+    os.mkfifo(note)
+    code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)"
+    waiting = asyncio.create_task(apart(Program([sys.executable, "-S", "-c", code, str(note)], 50)))
+    await asyncio.sleep(0)
+    pid = int(await asyncio.to_thread(note.read_text))  # until it runs
+
+    waiting.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended(pid)
+
+
+class Made:
+    """Makes a text of each letter, in order, when it may."""
+
+    def __init__(self, *texts: str | Exception) -> None:
+        self.texts = list(texts)
+        self.calls = 0
+        self.may = asyncio.Event()
+        self.may.set()
+
+    async def __call__(self) -> str:
+        self.calls += 1
+        await self.may.wait()
+        made = self.texts.pop(0)
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+
+async def test_a_text_is_kept_for_its_time() -> None:
     """It is made once, and anew when its time is over."""
-    now, made = [0.0], iter("abc")
+    now, make = [0.0], Made("a", "b")
     kept = Kept(lambda: now[0])
-    got = [kept.get(lambda: next(made), 10)]
+    got = [await kept.get(make, 10)]
     now[0] = 9.9
-    got.append(kept.get(lambda: next(made), 10))
+    got.append(await kept.get(make, 10))
     now[0] = 10.0
-    got.append(kept.get(lambda: next(made), 10))
+    got.append(await kept.get(make, 10))
 
     assert got == ["a", "a", "b"]
 
 
-def test_a_failure_is_not_kept() -> None:
+async def test_those_who_ask_at_once_share_one_run() -> None:
+    """Even where nothing is kept; one who leaves takes nothing from the others."""
+    make = Made("a", "b")
+    make.may.clear()
+    kept = Kept(lambda: 0.0)
+    waiting = [asyncio.create_task(kept.get(make, 0)) for _ in range(100)]
+    await asyncio.sleep(0)
+    waiting.pop().cancel()
+    make.may.set()
+
+    assert set(await asyncio.gather(*waiting)) == {"a"}
+    assert await kept.get(make, 0) == "b"
+    assert make.calls == 2
+
+
+async def test_a_failure_is_not_kept() -> None:
     """What could not be made is tried again at once, and an older text does not stand in for it."""
-    now, made = [0.0], iter("ab")
+    now, make = [0.0], Made("a", SecretUnreadableError("no"), "b")
     kept = Kept(lambda: now[0])
-    kept.get(lambda: next(made), 1)
+    await kept.get(make, 1)
     now[0] = 2.0
 
-    def fail() -> str:
-        raise SecretUnreadableError("no")
-
     with pytest.raises(SecretUnreadableError):
-        kept.get(fail, 1)
+        await kept.get(make, 1)
     now[0] = 0.5
 
-    assert kept.get(lambda: next(made), 1) == "b"
+    assert await kept.get(make, 1) == "b"
+
+
+async def test_a_failure_that_nobody_hears() -> None:
+    """Where all who waited have left, the loop is not told of it."""
+    make = Made(SecretUnreadableError("no"))
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    make.may.clear()
+    kept = Kept(lambda: 0.0)
+    waiting = asyncio.create_task(kept.get(make, 0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    make.may.set()
+    shared = kept._task
+    assert shared is not None
+    await asyncio.wait([shared])
+    del shared, kept
+    gc.collect()
+
+    assert told == []
+
+
+@pytest.mark.parametrize(("age", "expected"), [(0.0, "a"), (DOUBTED_AFTER - 1, "a"), (DOUBTED_AFTER, "b"), (200.0, "b")])
+async def test_a_doubted_text_is_made_anew(age: float, expected: str) -> None:
+    """At once, but no more often than a refused client is asked about."""
+    now, make = [0.0], Made("a", "b")
+    kept = Kept(lambda: now[0])
+    await kept.get(make, 300)
+    now[0] = age
+    kept.doubt()
+
+    assert await kept.get(make, 300) == expected
+
+
+async def test_a_doubted_text_does_not_stay_for_its_time() -> None:
+    """One that is too young when it is refused is made anew as soon as it is not."""
+    now, make = [0.0], Made("a", "b")
+    kept = Kept(lambda: now[0])
+    await kept.get(make, 300)
+    kept.doubt()
+    now[0] = DOUBTED_AFTER
+
+    assert await kept.get(make, 300) == "b"

@@ -103,24 +103,24 @@ def test_without_systemd_there_is_no_credential(monkeypatch: pytest.MonkeyPatch)
     assert secret.path is None
 
 
-def test_a_program_is_not_run_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_program_is_not_run_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it printed is kept for `every`."""
     secret = parse({"command": PRINT})
     monkeypatch.setenv("NAME", "one")
-    first = secret.read()
+    first = await secret.obtain()
     monkeypatch.setenv("NAME", "two")
 
-    assert (first, secret.read()) == ("one", "one")
+    assert (first, await secret.obtain()) == ("one", "one")
 
 
-def test_a_program_may_be_run_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_program_may_be_run_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """`every: 0` keeps nothing."""
     secret = parse({"command": PRINT, "every": 0})
     monkeypatch.setenv("NAME", "one")
-    first = secret.read()
+    first = await secret.obtain()
     monkeypatch.setenv("NAME", "two")
 
-    assert (first, secret.read()) == ("one", "two")
+    assert (first, await secret.obtain()) == ("one", "two")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,28 @@ def test_a_rotation_has_a_next_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (secret.read(), after and after.read()) == ("old", "new")
 
 
+async def test_every_place_can_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a loop to care for obtains the value that a read finds; a rotation's is that of its current secret."""
+    monkeypatch.setenv("NAME", "one")
+    secrets = [parse("one"), parse({"env": "NAME"}), parse({"command": PRINT}), parse({"current": {"command": PRINT}, "next": "x"})]
+
+    assert [(await secret.obtain(), secret.read()) for secret in secrets] == [("one", "one")] * 4
+
+
+async def test_a_doubted_program_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a server refuses what a program printed, and the program is a part of a rotation, too; other places keep nothing."""
+    monkeypatch.setattr("proxy.secrets.programs.DOUBTED_AFTER", 0.0)
+    monkeypatch.setenv("NAME", "one")
+    parts = [parse({"command": PRINT}), parse({"command": PRINT})]
+    rotation = Rotation(*parts)
+    first = [await part.obtain() for part in parts]
+    monkeypatch.setenv("NAME", "two")
+    for secret in (rotation, Env("NAME")):
+        secret.doubt()
+
+    assert first + [await part.obtain() for part in parts] == ["one", "one", "two", "two"]
+
+
 @pytest.mark.parametrize(
     ("current", "following", "kind"), [("a", {"env": "A"}, "text"), ({"env": "A"}, "a", "text"), ({"file": "A"}, {"env": "A"}, "file")]
 )
@@ -165,10 +187,10 @@ def test_a_rotation_tells_its_greater_risk(current: object, following: object, k
     assert parse({"current": current, "next": following}).kind == kind
 
 
-def test_secrets_are_equal_by_place() -> None:
+async def test_secrets_are_equal_by_place() -> None:
     """A reload can see whether a credential changed; what a program has printed makes no difference."""
     used = parse({"command": [sys.executable, "-S", "-c", "print(1)"]})
-    used.read()
+    await used.obtain()
     places: list[object] = [Env("A"), Env("A"), File("A"), "A"]
 
     assert [place == places[0] for place in places] == [True, True, False, False]
