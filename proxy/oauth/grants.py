@@ -22,7 +22,7 @@ from proxy.oauth.refreshing import Refreshable, refreshed
 from proxy.oauth.request import standard, token_request, written
 from proxy.oauth.response import heard, parse_token
 from proxy.oauth.token import Token
-from proxy.oauth.walk import names_of
+from proxy.oauth.walk import names_of, presented
 from proxy.secrets import Secret  # msgspec reads the fields' types
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class LoginToken(Refreshable, frozen=True, kw_only=True):
     @property
     def renews(self) -> bool:
         """Otherwise than by logging in only where the credential says how."""
-        return self.refresh is not None
+        return self.refresh is not None and not presented(self)
 
     def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
         names = Names(self, facts)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import msgspec
 
 from proxy.errors import (
+    SecretUnavailableError,
     TokenEndpointNotFoundError,
     TokenError,
     TokenInvalidClientError,
@@ -18,11 +19,14 @@ from proxy.errors import (
     TokenRefusedError,
     TokenResponseInvalidError,
 )
+from proxy.oauth.expiry import lifetime_of
+from proxy.oauth.lifetime import LONGEST, times
 from proxy.oauth.names import Names
 from proxy.oauth.options import EndpointOptions, Refresh, RequestOptions
 from proxy.oauth.proving import proven
 from proxy.oauth.request import standard, token_request
 from proxy.oauth.response import new_refresh_token, parse_token
+from proxy.oauth.walk import presented
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,7 +34,11 @@ if TYPE_CHECKING:
     from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
     from proxy.oauth.token import Token
 
-_FINAL = (TokenRefusedError, TokenEndpointNotFoundError, TokenNotJSONError, TokenResponseInvalidError)  # asking again would bring the same
+_FINAL = (  # asking again would bring the same
+    *(TokenRefusedError, TokenEndpointNotFoundError, TokenNotJSONError, TokenResponseInvalidError),
+    SecretUnavailableError,  # of a refresh that could not be written
+)
+_OWN = frozenset({"grant_type", "refresh_token"})  # what makes a request a refresh (RFC 6749 §6)
 
 
 class Exchanging(Protocol):
@@ -48,8 +56,8 @@ class Refreshable(EndpointOptions, frozen=True, kw_only=True):
 
     @property
     def renews(self) -> bool:
-        """Whether a refresh token is used, if there is one."""
-        return True
+        """Whether a refresh token is used, if there is one: not where it would outlive what callers present of the subject."""
+        return not presented(self)
 
     def refreshed_with(self, refresh_token: str) -> dict[str, object]:
         """The parameters of a refresh; without the scope, since what was granted stays, and may be less than what is asked for."""
@@ -58,8 +66,9 @@ class Refreshable(EndpointOptions, frozen=True, kw_only=True):
         return {"grant_type": "refresh_token", "refresh_token": refresh_token, **said}
 
     def written_as(self) -> RequestOptions:
-        """How a refresh is written where `refresh` does not say it: as the grant, but for a body, which is the grant's own."""
-        return msgspec.structs.replace(self.token_request, body=None)
+        """How a refresh is written where `refresh` does not say it: as the grant, but for what is the grant's own."""
+        params = tuple(param for param in self.token_request.params if param.key not in _OWN)
+        return msgspec.structs.replace(self.token_request, body=None, params=params)
 
     def falls_back(self, refused: TokenError, _facts: Facts) -> bool:
         """Whether the grant in full is worth a try after a refusal: not where it would show the same client."""
@@ -73,7 +82,8 @@ class Refreshable(EndpointOptions, frozen=True, kw_only=True):
 def exchange(grant: Exchanging, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
     """The whole exchange: by the refresh token that an earlier one left, else by the grant; with proofs where the credential says so.
 
-    A refused refresh token falls back to the grant in full; what is returned holds the refresh token to keep from now on.
+    A refused refresh token falls back to the grant in full; what is returned holds the refresh token to keep from now on. A token for
+    what a caller presented ends with that.
 
     Raises:
         TokenError: the endpoint refused, or answered something unusable.
@@ -83,7 +93,18 @@ def exchange(grant: Exchanging, facts: Facts) -> Generator[TokenRequest, TokenRe
         return _renewed(grant, facts) if isinstance(grant, Refreshable) and grant.renews else grant.exchange(facts)
 
     token = yield from begin() if facts.prover is None else proven(begin, facts.prover)
-    return token if isinstance(grant, Refreshable) and grant.renews else replace(token, refresh_token=None)
+    if not isinstance(grant, Refreshable):
+        return replace(token, refresh_token=None)
+    return token if grant.renews else _bounded(replace(token, refresh_token=None), grant, facts)
+
+
+def _bounded(token: Token, grant: Refreshable, facts: Facts) -> Token:
+    """The token, which ends with the first of the presented JWTs whose `exp` says when that is."""
+    shown = (facts.key.presented.get(name, "").rpartition(" ")[2] for name in presented(grant))
+    left = min((lifetime_of(None, jwt, epoch=facts.epoch, when_missing=LONGEST) for jwt in shown), default=LONGEST)
+    if left >= token.lifetime:
+        return token
+    return replace(token, **times(facts.now, left, grant.lifetime, facts.jitter)._asdict())
 
 
 def _renewed(grant: Refreshable, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:

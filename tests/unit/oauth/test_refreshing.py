@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
 
 from proxy.oauth.exchange import Resource, Scope, TokenResponse
 from proxy.oauth.grants import ExchangedToken, JWTBearer, LoginToken, Password, RefreshToken, TokenExchange
-from proxy.oauth.options import Assertion, Refresh, RequestOptions, TokenRequestOptions
+from proxy.oauth.options import Assertion, Param, Refresh, RequestOptions, TokenRequestOptions
 from proxy.oauth.template import Template
+from proxy.oauth.token import TokenKey
 from proxy.oauth.tree import Tree
 from proxy.secrets.sources import Text
-from tests.fakes.credentials import URL, answer, crm, run, said
+from tests.fakes.credentials import EPOCH, URL, answer, crm, run, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -143,6 +146,64 @@ def test_a_refresh_that_cannot_work_is_followed_by_the_grant(answered: TokenResp
     done = run(Password(**ADA), answered, answer(GOOD), refresh_token="r1")
     assert done.token is not None
     assert done.forms[1]["grant_type"] == "password"
+
+
+@pytest.mark.parametrize("place", ["body", "query"])
+def test_a_refresh_s_own_parameters_are_not_inherited(place: Literal["body", "query"]) -> None:
+    """A grant that writes its grant_type by hand does not make its refresh another grant; its other parameters stay."""
+    said = {"grant_type": "password", "refresh_token": "r0", "tenant": "eu"}
+    params = tuple(Param(key=key, value=Tree.parse(value), in_=place) for key, value in said.items())
+    (request,) = run(Password(**ADA, token_request=TokenRequestOptions(params=params)), answer(GOOD), refresh_token="r1").requests
+    sent = dict(parse_qsl(request.body.decode() + "&" + urlsplit(request.url).query))
+    assert sent == {"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "id", "tenant": "eu"}
+
+
+def test_a_refresh_that_cannot_be_written_is_followed_by_the_grant() -> None:
+    """What makes it impossible is its own, such as a refresh token that no header holds."""
+    params = (Param(key="X-Refresh", value=Tree.parse("${refresh_token}"), in_="header"),)
+    grant = Password(**ADA, refresh=Refresh(token_request=RequestOptions(params=params)))
+    done = run(grant, answer(GOOD), refresh_token="r\n1")
+    assert [form["grant_type"] for form in done.forms] == ["password"]
+    assert done.token is not None
+
+
+PRESENTED: Mapping[str, Any] = {
+    "token exchange": TokenExchange(**WHERE, subject_token=ExchangedToken(header="X-User")),
+    "actor": TokenExchange(**WHERE, subject_token=ExchangedToken(from_="login"), actor_token=ExchangedToken(header="X-User")),
+    "JWT bearer": JWTBearer(**WHERE, assertion=Assertion(header="X-User")),
+    "login": LoginToken(**WHERE, assertion=Assertion(header="X-User"), refresh=Refresh()),
+}
+
+
+def presenting(**claims: object) -> TokenKey:
+    said = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return TokenKey("f", "ada", {"x-user": f"Bearer e30.{said}.sig"})
+
+
+@pytest.mark.parametrize("grant", PRESENTED.values(), ids=PRESENTED)
+def test_what_a_caller_presents_is_exchanged_anew(grant: Any) -> None:
+    """A refresh token would serve a subject whose own token has ended: none is used, and none is kept."""
+    done = run(grant, answer({**GOOD, "refresh_token": "r2"}), refresh_token="r1", key=presenting(), **TOKENS)
+    assert done.forms[0].get("grant_type") != "refresh_token"
+    assert done.token is not None
+    assert done.token.refresh_token is None
+
+
+@pytest.mark.parametrize("grant", PRESENTED.values(), ids=PRESENTED)
+@pytest.mark.parametrize(("exp", "lifetime"), [(EPOCH + 20, 20), (EPOCH + 600, 60), (EPOCH - 1, 0), (None, 60), ("soon", 60)])
+def test_a_token_ends_with_what_was_presented(grant: Any, exp: object, lifetime: float) -> None:
+    """A token that was given for a caller's own is sent no longer than that holds, as far as it says."""
+    done = run(grant, answer(GOOD), key=presenting(exp=exp), **TOKENS)
+    assert done.token is not None
+    assert done.token.lifetime == lifetime
+    assert done.token.due_at <= done.token.usable_until <= done.token.expires_at
+
+
+def test_an_opaque_token_that_was_presented_bounds_nothing() -> None:
+    """Only a JWT says when it ends."""
+    done = run(PRESENTED["token exchange"], answer(GOOD), key=TokenKey("f", "ada", {"x-user": "opaque"}))
+    assert done.token is not None
+    assert done.token.lifetime == 60
 
 
 def test_the_refresh_token_grant_is_written_as_it_is_said() -> None:
