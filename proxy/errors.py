@@ -55,6 +55,7 @@ A message holds facts that a caller may read: no host, no secret, no token. What
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -113,9 +114,14 @@ class ProxyError(Exception):
         self.log_detail = log_detail
 
     @property
+    def told(self) -> str:
+        """The facts, and what else is known when they are told."""
+        return self.facts
+
+    @property
     def details(self) -> Details:
         """Code, facts and key, wherever they are told."""
-        return Details(self.code, self.facts, self.key)
+        return Details(self.code, self.told, self.key)
 
     @property
     def detail(self) -> str:
@@ -253,7 +259,7 @@ class TokenError(ProxyError):
     @property
     def detail(self) -> str:
         """The details, and what only an answer of our own may say: nothing was sent to the API."""
-        facts = f"alias '{self.alias}': {self.facts}; nothing was sent to the API; check: bearerd probe {self.alias}"
+        facts = f"alias '{self.alias}': {self.told}; nothing was sent to the API; check: bearerd probe {self.alias}"
         return str(Details(self.code, facts, self.key))
 
     def again(self, retry_after: float) -> Self:
@@ -409,6 +415,11 @@ class TokenRateLimitedError(TokenUnavailableError):
     """429 from the token endpoint; its Retry-After is obeyed."""
 
     code, title = "token_rate_limited", "The token endpoint limits the rate"
+
+    @property
+    def told(self) -> str:
+        """With the seconds after which it may be asked again."""
+        return self.facts if self.retry_after is None else f"{self.facts}; the next try is in {max(1, math.ceil(self.retry_after))} s"
 
 
 class TokenNotJSONError(TokenUnavailableError):

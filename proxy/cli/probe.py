@@ -14,6 +14,7 @@ import click
 
 from proxy.cli.configuration import config_option, fail, read_or_exit, reader, single_route_options
 from proxy.cli.probing import report
+from proxy.cli.probing.presenting import PresentingError, callers
 from proxy.cli.probing.stages import probe
 from proxy.cli.probing.targets import UnknownNameError, chosen
 from proxy.cli.wording import room
@@ -31,16 +32,23 @@ FAILED, NO_TOKEN, API_FAILED = 1, 3, 4
 @click.argument("names", nargs=-1, metavar="[ALIAS|ROUTE]...")
 @config_option
 @single_route_options
+@click.option(
+    "--present",
+    "presented",
+    multiple=True,
+    metavar="HEADER=@FILE|HEADER=env:NAME",
+    help="A caller's own token, for aliases whose token is made of one; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
-def command(names: tuple[str, ...], configs: tuple[str, ...], *, as_json: bool, **flags: str | None) -> None:
+def command(names: tuple[str, ...], configs: tuple[str, ...], presented: tuple[str, ...], *, as_json: bool, **flags: str | None) -> None:
     """Mint a token for each alias and call its API; of all, or of those that are named."""
     settings = read_or_exit(reader(configs, flags))
     try:
-        targets = chosen(settings, names)
-    except UnknownNameError as exc:
+        targets, headers = chosen(settings, names), callers(settings, presented)
+    except (UnknownNameError, PresentingError) as exc:
         fail(exc.lines)
     try:
-        results = asyncio.run(probe(settings, targets))
+        results = asyncio.run(probe(settings, targets, headers))
     except OSError as exc:
         fail([f"cannot start: {exc}"], FAILED)
     if not results:
@@ -54,6 +62,6 @@ def command(names: tuple[str, ...], configs: tuple[str, ...], *, as_json: bool, 
 
 def status(results: Sequence[Result]) -> int:
     """The exit status: a missing token counts before a failing API."""
-    if any(result.minted is not None and result.minted.failure is not None for result in results):
+    if any(result.minted is not None and result.minted.ok is False for result in results):
         return NO_TOKEN
     return API_FAILED if any(result.called is not None and result.called.failure is not None for result in results) else 0

@@ -20,7 +20,7 @@ from proxy.errors import RouteBusyError, SubjectTokenMissingError, TokenResponse
 from proxy.http.retry import RetryBudget, RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from proxy.http.body import MemoryBudget
     from proxy.http.headers import HeaderPolicy
@@ -40,13 +40,18 @@ _WITH_SCHEME = re.compile(rb"bearer +[\x21-\x7e]+", re.IGNORECASE)  # RFC 6750 Â
 
 @dataclass(frozen=True, slots=True)
 class RouteToken:
-    """Where a route's tokens come from; `presented` are the headers, in lower case, in which a caller shows whose token it is."""
+    """Where a route's tokens come from.
+
+    `presented` are the headers, in lower case, in which a caller shows whose token it is; `options` says of each how the credential
+    writes it, and by which of its options.
+    """
 
     alias: str
     source: TokenSource
     key: TokenKey
     asked: tuple[str, ...]  # the scope that the credential asks for
     presented: tuple[str, ...] = ()
+    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def key_of(self, headers: Headers) -> TokenKey:
         """Whose token a request with these headers is sent with.
@@ -56,9 +61,24 @@ class RouteToken:
         """
         if not self.presented:
             return self.key
-        shown = {name: _shown(headers, name) for name in self.presented}
+        shown = {name: self._shown(headers, name) for name in self.presented}
         subject = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
         return replace(self.key, subject=subject, presented=shown)
+
+    def _shown(self, headers: Headers, name: str) -> str:
+        """The value of the one header with this name, as it came."""
+        wanted = name.encode("ascii")
+        values = [value for field, value in headers if field.lower() == wanted]
+        written, option = self.options.get(name, (name, ""))
+        key = f"credentials.{self.alias}.{option}" if option else None
+        if not values:
+            told = f"alias '{self.alias}': the caller's own token is missing; it is expected in {written}"
+            raise SubjectTokenMissingError(told, alias=self.alias, key=key)
+        scheme = _WITH_SCHEME.fullmatch(values[0])
+        if len(values) > 1 or not (scheme or (name != "authorization" and _BARE.fullmatch(values[0]))):
+            told = f"alias '{self.alias}': the caller's own token cannot be read; {written} holds it once, as Bearer and the token"
+            raise SubjectTokenMissingError(told, alias=self.alias, key=key)
+        return values[0].decode("ascii")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,15 +189,3 @@ class ActiveRoute:
             told = "the token's answer names a link-local or metadata address"
             raise TokenResponseInvalidError(told, alias=alias, key=f"routes.{self.route.name}.allow_link_local")
         return msgspec.structs.replace(self.route, upstream=upstream)
-
-
-def _shown(headers: Headers, name: str) -> str:
-    """The value of the one header with this name, as it came."""
-    wanted = name.encode("ascii")
-    values = [value for field, value in headers if field.lower() == wanted]
-    if not values:
-        raise SubjectTokenMissingError(f"the caller's own token is missing; it is expected in {name}")
-    scheme = _WITH_SCHEME.fullmatch(values[0])
-    if len(values) > 1 or not (scheme or (name != "authorization" and _BARE.fullmatch(values[0]))):
-        raise SubjectTokenMissingError(f"the caller's own token cannot be read; {name} holds it once, as Bearer and the token")
-    return values[0].decode("ascii")

@@ -82,10 +82,13 @@ def options_named(grant: object, name: str) -> dict[str, str]:
     return {path: value for path, value in leaves(grant) if path.rpartition(".")[2] == name and isinstance(value, str)}
 
 
-def presented(grant: object) -> tuple[str, ...]:
-    """The headers of an incoming request, in lower case, in which its caller shows whose token is asked for."""
-    found = {name.lower() for path, name in options_named(grant, "header").items() if not path.startswith("token_placement.")}
-    return tuple(sorted(found))
+def presented(grant: object) -> dict[str, tuple[str, str]]:
+    """The headers of an incoming request, in lower case, in which its caller shows whose token is asked for.
+
+    With each the header as the credential writes it, and the path of the option that does.
+    """
+    named = [(path, name) for path, name in options_named(grant, "header").items() if not path.startswith("token_placement.")]
+    return {name.lower(): (name, path) for path, name in sorted(named, key=lambda option: option[1].lower())}
 
 
 def fingerprint(alias: str, grant: object, *beside: str) -> str:

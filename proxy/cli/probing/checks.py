@@ -60,13 +60,16 @@ class Check:
     detail: str = ""
 
 
-def of_failure(error: TokenError, at: str | None = None) -> tuple[Check, ...]:
-    """Every check of a token call that failed; `at` is where it did, where that is known better than the error says."""
+def of_failure(error: TokenError, at: str | None = None, *, url: str = "") -> tuple[Check, ...]:
+    """Every check of a token call that failed.
+
+    `at` is where it did, where that is known better than the error says; `url` where it went, where the error names no place.
+    """
     if error.code == "token_egress_error":
         return (Check("egress", ok=False, detail=error.facts), *(Check(name, ok=None) for name in _WAY[1:]))
     at = at or _fails_at(error)
     place = _WAY.index(at)
-    way = [_Found(error, at).check(name, before=index < place) for index, name in enumerate(_WAY) if _taken(name, error)]
+    way = [_Found(error, at).check(name, before=index < place) for index, name in enumerate(_WAY) if _taken(name, _place(error) or url)]
     return (*way, *_concern(error, at), *_clock(error))
 
 
@@ -141,9 +144,9 @@ def _fails_at(error: TokenError) -> str:
     return _FAILS_AT.get(error.code, "answer")
 
 
-def _taken(name: str, error: TokenError) -> bool:
+def _taken(name: str, url: str) -> bool:
     """There is no TLS on the way to a plain endpoint."""
-    return name != "tls" or not _place(error).startswith("http:")
+    return name != "tls" or not url.startswith("http:")
 
 
 def _place(error: TokenError) -> str:

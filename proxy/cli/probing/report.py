@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from proxy.cli.probing.plainly import with_place
 from proxy.cli.probing.shown import audience_of, header_and_claims, masked, masked_text
 from proxy.cli.wording import WIDTH, printable, wrapped
+from proxy.oauth.walk import presented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from proxy.cli.probing.diagnosis import Failure
     from proxy.cli.probing.stages import Called, Minted, Result
+    from proxy.oauth.token import Token
     from proxy.settings.places import Places
 
 _TIMES = ("exp", "iat", "nbf", "auth_time")  # claims in epoch seconds (RFC 7519 §4.1)
@@ -68,12 +70,12 @@ def _token(minted: Minted) -> dict[str, object]:
     token = minted.token
     header, claims = header_and_claims(token.value, minted.secrets) if token else (None, None)
     return {
-        "ok": token is not None,
+        "ok": minted.ok,
         "state": minted.state,
         **_failure(minted.failure, minted.secrets),
         "checks": [{"name": check.name, "ok": check.ok, "detail": masked_text(check.detail, minted.secrets)} for check in minted.checks],
-        "expires_in": round(token.lifetime) if token else None,
-        "scope": masked(list(_scope(minted)), minted.secrets) if token else None,
+        "expires_in": round(token.lifetime) if token and not minted.static else None,
+        "scope": masked(list(_scope(minted)), minted.secrets) if token and not minted.static else None,
         "claims": claims,
         "header": header,
     }
@@ -98,6 +100,9 @@ def _scope(minted: Minted) -> Sequence[str]:
 
 def _token_lines(minted: Minted, places: Places) -> Iterator[str]:
     secrets, token = minted.secrets, minted.token
+    if not minted.asked:
+        yield _line("token", "-", f"not probed: needs a caller's token; {_presenting(minted)}")
+        return
     if minted.failure is not None:
         subject = f"Alias '{minted.credential.alias}'"
         first, *more = _explained(subject, minted.failure, places, secrets, end="Nothing was sent to the API.")
@@ -107,17 +112,26 @@ def _token_lines(minted: Minted, places: Places) -> Iterator[str]:
     if token is None:
         return
     header, claims = header_and_claims(token.value, secrets)
-    scope = printable(masked_text(" ".join(_scope(minted)), secrets)) or "none"
-    audience = printable(" ".join(audience_of(claims))) or _audience_asked(minted)
-    stated = "" if token.scope is not None else " (as asked)"
-    yield _line(
-        "token", "ok", f"{minted.state}, {round(token.lifetime)} s, scope {scope}{stated}, audience {audience}, in {_ms(minted.seconds)}"
-    )
+    yield _line("token", "ok", "sent as it is, without a token endpoint" if minted.static else _told(minted, token, claims))
     if isinstance(header, dict):
         yield f"{_UNDER}header {_members(header)}"
     if isinstance(claims, dict):
         yield f"{_UNDER}claims {_members(claims)}"
     yield from (f"{_UNDER}{check.name}: {check.detail}" for check in minted.checks if not check.ok)
+
+
+def _told(minted: Minted, token: Token, claims: object) -> str:
+    """`fresh, 3600 s, scope api, audience crm, in 12 ms`."""
+    scope = printable(masked_text(" ".join(_scope(minted)), minted.secrets)) or "none"
+    audience = printable(" ".join(audience_of(claims))) or _audience_asked(minted)
+    stated = "" if token.scope is not None else " (as asked)"
+    return f"{minted.state}, {round(token.lifetime)} s, scope {scope}{stated}, audience {audience}, in {_ms(minted.seconds)}"
+
+
+def _presenting(minted: Minted) -> str:
+    """How to give what is needed."""
+    headers = (name for name, _ in presented(minted.credential.grant).values())
+    return " ".join(f"--present {header}=@FILE" for header in headers)
 
 
 def _ways(minted: Minted) -> str:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from proxy import __version__
-from proxy.app import App
+from proxy.app import App, route_token
 from proxy.cli.probing.checks import Check, after_silence, of_failure, of_token
 from proxy.cli.probing.diagnosis import Failure, Sent, judged
 from proxy.errors import DeadlineExceededError, ProxyError, SubjectTokenMissingError, TokenError
@@ -26,20 +26,20 @@ from proxy.http.wire import NO_BODY, RequestHead
 from proxy.logs import EventLog, Logs
 from proxy.metrics import Metrics
 from proxy.oauth.quoting import forms
-from proxy.oauth.walk import presented, secrets_of, told_openly
+from proxy.oauth.walk import secrets_of, told_openly
 from proxy.secrets import SecretUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from proxy.app import Alias
     from proxy.cli.probing.targets import Target
     from proxy.http.active import ActiveRoute
     from proxy.http.attempt import Answer
     from proxy.http.routing import Route
-    from proxy.http.wire import ResponseHead
+    from proxy.http.wire import Headers, ResponseHead
     from proxy.oauth.credential import Credential
-    from proxy.oauth.token import Token, TokenKey, TokenState
+    from proxy.oauth.token import Token, TokenState
     from proxy.secrets import Secret
     from proxy.settings.model import Settings
 
@@ -48,7 +48,10 @@ AT_ONCE = 8  # calls of a stage that run side by side
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """The token stage of one alias; exactly one of `token` and `failure` is there."""
+    """The token stage of one alias; exactly one of `token` and `failure` is there.
+
+    `asked` is False where the token is made of a caller's own and none was presented: no failure, since nothing was tried.
+    """
 
     credential: Credential
     state: TokenState
@@ -56,6 +59,18 @@ class Minted:
     token: Token | None
     failure: Failure | None
     checks: tuple[Check, ...] = ()
+    asked: bool = True
+    callers: tuple[str, ...] = field(default=(), repr=False)  # what was presented
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether there is a token; None: nobody was asked for one."""
+        return self.token is not None if self.asked else None
+
+    @property
+    def static(self) -> bool:
+        """Whether the credential is sent as it is, so that nothing of a token endpoint can be told."""
+        return self.credential.endpoint is None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -65,7 +80,7 @@ class Minted:
         plain = told_openly(grant)
         secrets = [_read(secret) for secret in secrets_of(grant) if secret.at_hand and secret not in plain]
         said = [form for secret in secrets for name in names for form in forms(name, secret) if secret]
-        return tuple(filter(None, (*_parts(self.token), *said)))
+        return tuple(filter(None, (*_parts(self.token), *said, *_of_callers(self.callers))))
 
 
 def _read(secret: Secret) -> str:
@@ -73,6 +88,12 @@ def _read(secret: Secret) -> str:
         return secret.read()
     except SecretUnreadableError:
         return ""
+
+
+def _of_callers(shown: Sequence[str]) -> Iterator[str]:
+    for value in shown:
+        token = value.rpartition(" ")[2]  # without the scheme before it
+        yield from (value, token, *token.split("."))
 
 
 def _parts(token: Token | None) -> tuple[str, ...]:
@@ -126,8 +147,8 @@ class OwnRequest:
         """Nobody asked for it."""
 
 
-async def probe(settings: Settings, targets: Sequence[Target]) -> list[Result]:
-    """What came of each target, in order.
+async def probe(settings: Settings, targets: Sequence[Target], callers: Headers = ()) -> list[Result]:
+    """What came of each target, in order; `callers` are the headers in which a caller shows its own token.
 
     Raises:
         OSError: a TLS file cannot be used.
@@ -136,46 +157,53 @@ async def probe(settings: Settings, targets: Sequence[Target]) -> list[Result]:
     try:
         app = App(settings, metrics=Metrics(), logs=logs, event_log=EventLog(logs))
         try:
-            return await _probe(app, targets)
+            return await _probe(app, targets, callers)
         finally:
             await app.aclose()
     finally:
         logs.close()
 
 
-async def _probe(app: App, targets: Sequence[Target]) -> list[Result]:
+async def _probe(app: App, targets: Sequence[Target], callers: Headers) -> list[Result]:
     room = asyncio.Semaphore(AT_ONCE)
     aliases = list(dict.fromkeys(target.alias for target in targets if target.alias is not None))
-    stages = await asyncio.gather(*(_mint(app.aliases[alias], room) for alias in aliases))
+    stages = await asyncio.gather(*(_mint(app.aliases[alias], room, callers) for alias in aliases))
     minted = dict(zip(aliases, stages, strict=True))
     return list(await asyncio.gather(*(_result(app, target, minted.get(target.alias or ""), room) for target in targets)))
 
 
-async def _mint(alias: Alias, room: asyncio.Semaphore) -> Minted:
+async def _mint(alias: Alias, room: asyncio.Semaphore, callers: Headers) -> Minted:
+    try:
+        key = route_token(alias).key_of(callers)
+    except SubjectTokenMissingError as exc:
+        return Minted(alias.credential, alias.source.snapshot().state, 0.0, None, Failure.of(exc), asked=False)
     async with room:
         began = time.monotonic()
         token, failure = None, None
         checks: tuple[Check, ...] = ()
         try:
-            token = await alias.source.token(_own_key(alias))
+            token = await alias.source.token(key)
             checks = of_token(token, alias.credential.grant.lifetime, time.time()) if alias.credential.endpoint else ()
         except TokenError as exc:
-            failure, checks = Failure.of(exc), of_failure(exc, None if _proxied(alias) else await after_silence(exc))
-        except SubjectTokenMissingError as exc:
-            failure = Failure.of(exc)
-        return Minted(alias.credential, alias.source.snapshot().state, time.monotonic() - began, token, failure, checks)
+            at = None if _proxied(alias) else await after_silence(exc)
+            failure, checks = Failure.of(exc), of_failure(exc, at, url=_url(alias))
+        state = "fresh" if token is not None and key.subject else alias.source.snapshot().state
+        shown = tuple(key.presented.values())
+        return Minted(alias.credential, state, time.monotonic() - began, token, failure, checks, callers=shown)
+
+
+def _url(alias: Alias) -> str:
+    """Where the credential's first request goes, as far as it is written down."""
+    said = alias.credential.endpoint
+    if said is None:
+        return ""
+    return said.issuer or (said.token_url.source if said.token_url else "")
 
 
 def _proxied(alias: Alias) -> bool:
     """Whether the way to the token endpoint may be another's to go."""
     said = alias.credential.endpoint
     return alias.egress.proxy is not None or (said is not None and said.token_request.proxy is not None)
-
-
-def _own_key(alias: Alias) -> TokenKey:
-    if presented(alias.credential.grant):
-        raise SubjectTokenMissingError("the token is made of a caller's own, and a probe has no caller")
-    return alias.key
 
 
 async def _result(app: App, target: Target, minted: Minted | None, room: asyncio.Semaphore) -> Result:

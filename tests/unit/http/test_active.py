@@ -93,6 +93,17 @@ def test_a_token_that_is_not_shown(headers: tuple[tuple[bytes, bytes], ...]) -> 
     assert (raised.value.status, "abc" in str(raised.value), "dTpw" in str(raised.value)) == (401, False, False)
 
 
+@pytest.mark.parametrize("headers", [(), ((b"X-User-Token", b"a b"),)], ids=["missing", "unreadable"])
+def test_a_missing_token_names_its_header_and_key(headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    """The caller reads the alias, the header as the configuration writes it, and the key that says it."""
+    options = {"x-user-token": ("X-User-Token", "subject_token.header")}
+    with pytest.raises(SubjectTokenMissingError) as raised:
+        RouteToken("crm", cast("Any", None), KEY, (), ("x-user-token",), options).key_of(headers)
+    said = raised.value
+    assert (said.alias, said.key) == ("crm", "credentials.crm.subject_token.header")
+    assert ("alias 'crm'" in said.facts, "X-User-Token" in said.facts) == (True, True)
+
+
 @pytest.mark.parametrize(("value", "fine"), [(b"abc", True), (b"Bearer abc", True), (b"Basic dTpw", False), (b"a b", False)])
 def test_a_token_in_a_header_of_its_own(value: bytes, *, fine: bool) -> None:
     """It may stand there bare."""

@@ -100,6 +100,14 @@ def test_an_answer_to_head_has_no_body() -> None:
     assert (headers[b"Content-Length"], body) == (problem(ERRORS[0])[1][b"Content-Length"], b"")
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(None, False), (76.2, True)])
+def test_a_rate_limit_says_when_it_ends(seconds: float | None, *, told: bool) -> None:
+    """The facts hold the seconds that Retry-After says, at each answer anew."""
+    error = TokenRateLimitedError("the token endpoint answered 429", alias="crm")
+    detail = json.loads(problem(error.again(seconds) if seconds else error)[2])["detail"]
+    assert ("; the next try is in 77 s; nothing was sent" in detail) == told
+
+
 @pytest.mark.parametrize(("seconds", "value"), [(None, None), (0.0, b"1"), (0.2, b"1"), (1.0, b"1"), (1.01, b"2"), (30.0, b"30")])
 def test_retry_after_is_rounded_up(seconds: float | None, value: bytes | None) -> None:
     """Whole seconds, never zero (RFC 9110 §10.2.3)."""

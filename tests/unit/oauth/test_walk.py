@@ -267,8 +267,8 @@ def test_other_aliases_and_presented_headers() -> None:
         refresh=Refresh(token_url=Template.parse(URL)),
     )
     assert options_named(grant, "from") == {"actor_token.from": "machine", "assertion.from": "login"}
-    assert presented(grant) == ("x-user-token",)
-    assert presented(crm()) == ()
+    assert presented(grant) == {"x-user-token": ("X-User-Token", "subject_token.header")}
+    assert presented(crm()) == {}
 
 
 @pytest.mark.parametrize(

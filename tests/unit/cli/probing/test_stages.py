@@ -11,6 +11,8 @@ from tests.fakes.raw import RawUpstream, say
 from tests.fakes.token_server import answer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.fakes.token_server import TokenServer
     from tests.unit.cli.conftest import Configure, Run
 
@@ -54,10 +56,59 @@ async def test_a_nonce_is_taken_up(run: Run, configure: Configure, tokens: Token
     assert (len(api.requests), len(proofs), told.exit_code) == (sends, sends, 0 if asks == 1 else 4)
 
 
-async def test_a_token_of_callers_cannot_be_probed(run: Run, configure: Configure, tokens: TokenServer, api: RawUpstream) -> None:
-    """It says so, and asks nobody."""
-    configure(credential={"type": "oauth2_token_exchange", "subject_token": {"header": "Authorization"}})
+CALLERS = {"type": "oauth2_token_exchange", "subject_token": {"header": "X-User-Token"}}
+
+
+async def test_a_token_of_callers_needs_one(run: Run, configure: Configure, tokens: TokenServer, api: RawUpstream) -> None:
+    """Without a caller's token the alias is neither well nor failing, says what gives one, and asks nobody."""
+    configure(credential=CALLERS)
     api.reply = say(b"")
-    told = await run("probe", "--json")
+    told, shown = await run("probe", "--json"), await run("probe")
     [entry] = json.loads(told.stdout)
-    assert (told.exit_code, entry["token"]["code"], tokens.requests, api.requests) == (3, "subject_token_missing", [], [])
+    assert (told.exit_code, entry["token"]["ok"], entry["token"]["code"]) == (0, None, "subject_token_missing")
+    assert (entry["token"]["key"], entry["api"]) == ("credentials.crm.subject_token.header", None)
+    assert (tokens.requests, api.requests, shown.exit_code) == ([], [], 0)
+    assert "  token   -       not probed: needs a caller's token; --present X-User-Token=@FILE\n" in shown.stdout
+
+
+@pytest.mark.parametrize("present", ["X-User-Token=@user.jwt", "x-user-token=env:USER_JWT"])
+async def test_a_token_of_callers_is_presented(
+    run: Run, configure: Configure, tokens: TokenServer, api: RawUpstream, monkeypatch: pytest.MonkeyPatch, folder: Path, present: str
+) -> None:
+    """With a caller's token the alias is probed like any other, and the token is nowhere in what is said."""
+    (folder / "user.jwt").write_text("callers.own.token\n")
+    monkeypatch.setenv("USER_JWT", "Bearer callers.own.token")
+    configure(credential=CALLERS)
+    refusal = {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="no callers.own.token"'}
+    api.script.append(answer(401, headers=refusal))
+    told = await run("probe", "--json", "--present", present)
+    [entry] = json.loads(told.stdout)
+    assert (told.exit_code, entry["token"]["ok"], entry["token"]["state"], len(api.requests)) == (4, True, "fresh", 1)
+    assert tokens.forms()[0]["subject_token"] == ["callers.own.token"]
+    assert ("[redacted]" in entry["api"]["detail"], "callers.own.token" in told.output) == (True, False)
+
+
+@pytest.mark.parametrize("credential", [{"type": "user_credentials", "username": "u", "password": {"env": "CRM_SECRET"}}])
+async def test_a_static_credential_has_no_lifetime(run: Run, configure: Configure, credential: dict[str, object]) -> None:
+    """What is sent as it is was never asked for: nothing is said of seconds, scope and audience."""
+    configure(credentials={"crm": credential})
+    told, shown = await run("probe", "--json"), await run("probe")
+    [entry] = json.loads(told.stdout)
+    assert (told.exit_code, entry["token"]["ok"], entry["token"]["expires_in"], entry["token"]["scope"]) == (0, True, None, None)
+    assert "  token   ok      sent as it is, without a token endpoint\n" in shown.stdout
+
+
+async def test_a_plain_issuer_has_no_tls(run: Run, configure: Configure, tokens: TokenServer) -> None:
+    """Of a way without TLS nothing is said of TLS, also where the failure names no place."""
+    tokens.script.append(answer(200, {"issuer": "http://other.example", "token_endpoint": tokens.token_url}))
+    issuer = {"type": "oauth2_client_credentials", "issuer": tokens.url, "client_id": "erp", "client_secret": {"env": "CRM_SECRET"}}
+    configure(credentials={"crm": issuer})
+    [entry] = json.loads((await run("probe", "--json")).stdout)
+    assert (entry["token"]["code"], "tls" in {check["name"] for check in entry["token"]["checks"]}) == ("token_issuer_mismatch", False)
+
+
+async def test_a_rate_limit_says_when_it_ends(run: Run, configure: Configure, tokens: TokenServer) -> None:
+    """The endpoint's Retry-After stands in what is told."""
+    tokens.script.append(answer(429, headers={"Retry-After": "77"}))
+    configure()
+    assert "; the next try is in 77 s" in " ".join((await run("probe")).stdout.split())
