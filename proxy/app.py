@@ -109,11 +109,12 @@ class App:
         self.resolver: Resolver = before.resolver if before else Resolver(time.monotonic)
         self._metrics = metrics
         self.others: Others = before.others if before else Others()
-        self._signer = KeySigner(wall=time.time, unique=_unguessable)
+        self.signer: KeySigner = before.signer if before else KeySigner(wall=time.time, unique=_unguessable)
         self._contexts: dict[TokenTLS, ssl.SSLContext] = {}
         self.marks = {file: mark(file) for file in tls_files(settings)}
         self.aliases = {alias: self._alias(credential, before) for alias, credential in settings.credentials.items()}
         self.routes = {route.name: self._route(route, before) for route in settings.routes}
+        self.signer.keep({alias.key.family for app in filter(None, (before, self)) for alias in app.aliases.values()})
         self.others.aliases = self.aliases  # last: a configuration that cannot be built leaves the one before it whole
         world = World(clock=time.monotonic, epoch=time.time, chance=random.random, sleep=asyncio.sleep, new_id=_new_id)
         self.handler = Handler(RouteTable(settings.routes), self.routes, metrics=metrics, logs=logs, world=world)
@@ -216,7 +217,7 @@ class App:
             transport,
             store=self.store,
             others=self.others,
-            signer=self._signer,
+            signer=self.signer,
             clock=time.monotonic,
             wall=time.time,
             chance=random.random,

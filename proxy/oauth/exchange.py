@@ -152,8 +152,8 @@ class Signer(Protocol):
     def saml(self, assertion: SAMLAssertion, *, key: str, certificate: str, alg: str | None = None) -> str:
         """A signed SAML assertion, in base64url (RFC 7522 §2.1)."""
 
-    def prover(self, key: str | None) -> Prover:
-        """Proves possession of a key (RFC 9449); None: of one of this process's own."""
+    def prover(self, key: str | None, *, of: str) -> Prover:
+        """Proves possession of a key (RFC 9449); None: of one of this process's own. The same one for one `of` while its key stays."""
 
 
 class Prover(Protocol):

@@ -5,6 +5,7 @@ Everything it says is kept, so that a test can look for secrets in it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -28,7 +29,7 @@ from tests.fakes.witness import WITNESS, Mark
 from tests.integration.configured import secrets_in, secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 START = 20.0  # seconds until it listens
@@ -136,6 +137,16 @@ class Bearerd:
         assert self._process is not None
         self._process.send_signal(number)
 
+    async def change_credential(self, alias: str, **options: object) -> None:
+        """Give a credential other options, and wait until they hold."""
+        assert self.config is not None
+        before = len(self.events("config_reloaded"))
+        told = yaml.safe_load(self.config.read_text())
+        told["credentials"][alias] |= options
+        self.config.write_text(yaml.safe_dump(told))
+        self.signal(signal.SIGHUP)
+        await asyncio.to_thread(self.wait_for, lambda _: len(self.events("config_reloaded")) > before)
+
     def stop(self) -> int:
         """SIGTERM, and its exit status."""
         self.signal(signal.SIGTERM)
@@ -190,7 +201,9 @@ class Bearerd:
         return secrets_in(self.arguments, self.env) | (secrets_of(self.config, self.env) if self.config else set())
 
     def _search(self, pages: list[str]) -> None:
-        WITNESS.search(self._mark, [self.said, *pages], self._known | self._secrets(), name=str(self.config or self.arguments))
+        WITNESS.search(
+            self._mark, [self.said, *pages], self._known | self._secrets(), name=str(self.config or self.arguments), kind="bearerd"
+        )
 
     def _listen(self, stream: Any, lines: list[str]) -> None:
         for line in stream:
@@ -202,6 +215,30 @@ class Bearerd:
         proxy = self.wait_for(lambda line: line.get("event") == "listening" and line.get("listener", "proxy") == "proxy", seconds=START)
         admin = self.wait_for(lambda line: line.get("event") == "listening" and line.get("listener") == "admin", seconds=START)
         return f"http://{proxy['address']}", f"http://{admin['address']}"
+
+
+def ran(
+    *arguments: str, config: Path | None = None, env: Mapping[str, str] | None = None, secrets: Iterable[str] = (), timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """What `python -m proxy ARGUMENTS --config CONFIG` came to; all that it says is searched for the configuration's secrets and `secrets`.
+
+    Raises:
+        subprocess.TimeoutExpired: it took longer than `timeout` seconds.
+    """
+    mark, added = WITNESS.begin(), env or {}
+    done = subprocess.run(
+        leashed(sys.executable, "-m", "proxy", *arguments, *(["--config", str(config)] if config else [])),
+        cwd=ROOT,
+        env={**os.environ, **added},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    known = {*secrets, *secrets_in(arguments, added), *(secrets_of(config, added) if config else ())}
+    WITNESS.search(mark, [done.stdout, done.stderr], known, name=f"bearerd {' '.join(arguments)}", kind=f"bearerd {arguments[0]}")
+    return done
 
 
 def _opened(url: str) -> Any:

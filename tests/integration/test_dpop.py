@@ -115,6 +115,23 @@ async def test_a_key_of_ones_own_proves_refreshes_too(
     assert {call.proof.get("htm") for call in bound_api.calls if call.status == 200} == {"GET"}
 
 
+async def test_a_key_of_the_process_outlives_a_reload(
+    authorization_server: AuthorizationServer, bound_api: BoundAPI, caller: Caller, bearerd: StartBearerd
+) -> None:
+    """A refresh token that belongs to a key that nobody configured is of use after the credential changed, too."""
+    server = authorization_server
+    client = server.client(grant_types=["password", "refresh_token"], token_endpoint_auth_method="none")
+    login = {"type": "oauth2_password", "username": server.user.name, "password": server.user.password, "scope": "api:read"}
+    route = {"prefix": "/crm", "upstream": bound_api.url, "credential": "crm"}
+    running = bearerd(route, credentials={"crm": _bound(server, client, client_auth="none", **login)})
+    assert (await caller.get(f"{running.url}/crm/x")).status == 200
+    await running.change_credential("crm", description="another")
+    server.revoke_access(client)
+    assert (await caller.get(f"{running.url}/crm/x")).status == 200
+    counts = server.counts(client)
+    assert (counts.grants, counts.refused) == ({"password": 2, "refresh_token": 1}, 1)  # the nonce was asked for once
+
+
 async def test_a_bound_token_without_proofs_is_refused_and_named(
     authorization_server: AuthorizationServer, bound_api: BoundAPI, caller: Caller, bearerd: StartBearerd
 ) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from tests.fakes.relay import Relay
 from tests.integration.applications import until
+from tests.integration.authorization import STOCK
 
 if TYPE_CHECKING:
     from tests.fakes.api import EchoAPI
@@ -109,19 +108,6 @@ async def test_a_refresh_token_that_is_dead_from_the_start_is_named(
     assert (server.counts(client).requests, echo_api.calls) == (1, [])
 
 
-def _change(running: Bearerd, **options: object) -> None:
-    """Rewrite the credential, and tell bearerd."""
-    assert running.config is not None
-    config = yaml.safe_load(running.config.read_text())
-    config["credentials"]["crm"] |= options
-    running.config.write_text(yaml.safe_dump(config))
-    running.signal(signal.SIGHUP)
-
-
-async def _reloaded(running: Bearerd) -> None:
-    await asyncio.to_thread(running.wait_for, lambda line: line.get("event") == "config_reloaded")
-
-
 async def _leave(running: Bearerd, calls: list[asyncio.Task[Got]]) -> None:
     """Let these callers go, and wait until bearerd has seen it."""
     for call in calls:
@@ -155,8 +141,7 @@ async def test_a_reload_in_the_middle_of_a_refresh_breaks_no_chain(
         await relay.holding.wait()
         if left:
             await _leave(running, early)
-        _change(running, description="another")
-        await _reloaded(running)
+        await running.change_credential("crm", description="another")
         late = [asyncio.create_task(caller.get(url)) for _ in range(CALLERS)]
 
         async def all_wait() -> bool:
@@ -169,3 +154,20 @@ async def test_a_reload_in_the_middle_of_a_refresh_breaks_no_chain(
         assert await caller.many(url, CALLERS) == {200}
     counts = server.counts(client)
     assert (counts.grants, counts.refused) == ({"refresh_token": 3}, 0)
+
+
+async def test_a_refused_answer_still_brings_its_refresh_token(
+    authorization_server: AuthorizationServer, echo_api: EchoAPI, caller: Caller, bearerd: StartBearerd
+) -> None:
+    """A refresh whose scope is too narrow to serve has rotated all the same: once the rule is another, the new refresh token is used."""
+    server = authorization_server
+    client = server.client(grant_types=["refresh_token"])
+    both = server.refresh_token(client, scopes=("api:read", "api:write"), resource=STOCK)  # where there is no api:write
+    said = _credential(server, client, "oauth2_refresh_token") | {"refresh_token": both, "scope": "api:read api:write"}
+    running = bearerd({"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"}, credentials={"crm": said})
+    url = f"{running.url}/crm/echo"
+    assert (await caller.get(url)).problem["code"] == "token_scope_narrowed"
+    await running.change_credential("crm", scope_narrowing="accept")
+    assert await caller.many(url, CALLERS) == {200}
+    counts = server.counts(client)
+    assert (counts.grants, counts.refused) == ({"refresh_token": 2}, 0)

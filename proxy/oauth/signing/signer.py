@@ -1,6 +1,6 @@
 """The Signer of the token engine: everything of this package behind one door.
 
-A key is text at the door and lives no longer than its use, but for the parsed keys that `keys` keeps.
+A key is text at the door and lives no longer than its use, but for the parsed keys that `keys` keeps and those of provers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from proxy.oauth.signing import jose, saml
 from proxy.oauth.signing.dpop import DPoPKey, Nonces, Proofs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from proxy.oauth.exchange import SAMLAssertion
 
@@ -28,6 +28,7 @@ class KeySigner:
     def __init__(self, *, wall: Callable[[], float], unique: Callable[[], str]) -> None:
         self._wall = wall
         self._unique = unique
+        self._provers: dict[str, tuple[str | None, KeyProver]] = {}  # by whose they are: the key's text, and what proves with it
 
     def jwt(self, key: str, *, claims: Mapping[str, object], alg: str | None = None, header: Mapping[str, object] | None = None) -> str:
         return jose.sign_jwt(key, claims=claims, alg=alg, header=header)
@@ -41,8 +42,16 @@ class KeySigner:
     def saml(self, assertion: SAMLAssertion, *, key: str, certificate: str, alg: str | None = None) -> str:
         return saml.saml_assertion(assertion, key_text=key, cert_text=certificate or None, alg=alg, encoding=assertion.encoding)
 
-    def prover(self, key: str | None) -> KeyProver:
-        return KeyProver(DPoPKey.generate() if key is None else DPoPKey.of(key), wall=self._wall, unique=self._unique)
+    def prover(self, key: str | None, *, of: str) -> KeyProver:
+        known = self._provers.get(of)
+        if known is None or known[0] != key:
+            made = KeyProver(DPoPKey.generate() if key is None else DPoPKey.of(key), wall=self._wall, unique=self._unique)
+            known = self._provers[of] = (key, made)
+        return known[1]
+
+    def keep(self, those: Collection[str]) -> None:
+        """Forget the provers of all others."""
+        self._provers = {of: known for of, known in self._provers.items() if of in those}
 
 
 class KeyProver:

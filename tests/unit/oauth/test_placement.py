@@ -105,7 +105,7 @@ def test_what_the_answer_lacks(value: str) -> None:
 def test_proof(pems: dict[str, str]) -> None:
     """A bound token goes behind `DPoP`, and each send has a proof of its own (RFC 9449 §7.1)."""
     asked = names()
-    prover = asked.facts.signer.prover(pems["P-256"])
+    prover = asked.facts.signer.prover(pems["P-256"], of="crm")
     made = placed(asked, "abc", said=TokenPlacement(), prover=prover)
     assert made.headers == ((b"Authorization", b"DPoP abc"),)
     assert made.per_send is not None

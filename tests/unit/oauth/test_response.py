@@ -322,7 +322,7 @@ def test_an_upstream_without_allowed_hosts() -> None:
 def bound(kind: str | None) -> Token:
     """The token of an answer of this type, for a credential that proves possession."""
     names = names_of(crm(dpop=True))
-    names = replace(names, facts=replace(names.facts, prover=names.facts.signer.prover(None)))
+    names = replace(names, facts=replace(names.facts, prover=names.facts.signer.prover(None, of="crm")))
     return parse_token(TokenResponse(200, JSON, json.dumps({**GOOD, "token_type": kind}).encode()), names)
 
 

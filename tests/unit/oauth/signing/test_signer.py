@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from joserfc import jwk, jws
@@ -17,15 +17,12 @@ from proxy.oauth.exchange import SAMLAssertion
 from proxy.oauth.signing.signer import KeySigner
 from proxy.oauth.token import Send
 
-if TYPE_CHECKING:
-    from proxy.oauth.exchange import Signer
-
 ROOT = Path(__file__).parents[4]
 TOKEN_URL = "https://as.example/token"
 GET = Send("GET", "https://api.example/")
 
 
-def signer() -> Signer:
+def signer() -> KeySigner:
     return KeySigner(wall=lambda: 1_700_000_000, unique=lambda: "j1")
 
 
@@ -63,18 +60,37 @@ def test_saml(pems: Mapping[str, str], certificate: str, *, with_certificate: bo
 
 def test_a_process_s_own_key() -> None:
     """Without a key, a prover makes one, and its proofs are good for the key in their header."""
-    ours = signer().prover(None)
+    ours = signer().prover(None, of="crm")
     proof = ours.proof("POST", TOKEN_URL, nonce=None)
     header, claims = opened(proof)
     assert claims == {"jti": "j1", "htm": "POST", "htu": TOKEN_URL, "iat": 1_700_000_000}
     assert jws.deserialize_compact(proof, jwk.import_key(header["jwk"]), algorithms=["ES256"])
     assert opened(ours.proof("POST", TOKEN_URL, nonce=None))[0] == header
-    assert opened(signer().prover(None).proof("POST", TOKEN_URL, nonce=None))[0] != header
+    assert opened(signer().prover(None, of="crm").proof("POST", TOKEN_URL, nonce=None))[0] != header
+
+
+def test_a_prover_stays() -> None:
+    """One key for one credential, however often it is asked for, until it is no longer kept; another one has its own."""
+    keys = signer()
+    ours = keys.prover(None, of="crm")
+    assert keys.prover(None, of="erp") is not ours
+    keys.keep({"crm"})
+    assert keys.prover(None, of="crm") is ours
+    keys.keep(())
+    assert keys.prover(None, of="crm") is not ours
+
+
+def test_another_key_is_another_prover(pems: Mapping[str, str]) -> None:
+    """A changed key proves from then on."""
+    keys = signer()
+    ours = keys.prover(pems["P-256"], of="crm")
+    assert keys.prover(pems["P-256"], of="crm") is ours
+    assert opened(keys.prover(pems["P-384"], of="crm").proof("POST", TOKEN_URL, nonce=None))[0]["alg"] == "ES384"
 
 
 def test_a_key_of_ones_own(pems: Mapping[str, str]) -> None:
     """A configured key signs the proofs, at the token endpoint and at the API."""
-    ours = signer().prover(pems["P-384"])
+    ours = signer().prover(pems["P-384"], of="crm")
     at_endpoint = opened(ours.proof("POST", TOKEN_URL, nonce=None))[0]
     ((_, value),) = ours.for_token("token").headers(GET)
     assert at_endpoint["alg"] == "ES384"
@@ -83,7 +99,7 @@ def test_a_key_of_ones_own(pems: Mapping[str, str]) -> None:
 
 def test_nonces() -> None:
     """What a server gave is remembered for the next exchange and the next token; the caller chooses what a proof has."""
-    ours = signer().prover(None)
+    ours = signer().prover(None, of="crm")
     assert ours.nonce(TOKEN_URL) is None
     assert ours.learn(TOKEN_URL, "n1")
     assert not ours.learn(TOKEN_URL, None)
