@@ -182,7 +182,9 @@ def _refused(answer: Answer) -> errors.TokenError:
     if code in _DPOP:
         return errors.TokenRefusedError(told + _clock(answer), alias=alias, field=_field(answer, "dpop"))
     found = client_key(names, answer.description) if _of_the_client(answer) else None
-    found = target_key(grant) if code in _TARGET else parameter_key(grant, answer.description) or found
+    found = target_key(grant) if code in _TARGET else parameter_key(names, answer.description) or found
+    if found is None and answer.response.status == HTTPStatus.BAD_REQUEST:
+        found = "token_request"  # the endpoint is one that judges requests
     return errors.TokenRefusedError(f"{told}; {_method(answer)}", alias=alias, field=found)
 
 

@@ -6,10 +6,12 @@ Pure; a word decides only among keys that the credential's request really has.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from proxy.oauth.client_auth import ClientAuthName
     from proxy.oauth.names import Names
@@ -53,6 +55,12 @@ _PARAMETERS = (  # a word in a description, and the key that says that parameter
     (re.compile(r"content[- _]type|urlencoded|\bjson\b(?! web token)", re.IGNORECASE), "token_request.content_type"),
     (re.compile(r"client[_ ]?id\b", re.IGNORECASE), "client_id"),
 )
+_EXCHANGED = re.compile(r"\b(?:subject|actor)[ _-]?token", re.IGNORECASE)
+_SOME_TOKEN = re.compile(r"\btoken\b(?! (?:type|endpoint|exchange|request|url)\b)", re.IGNORECASE)
+_WORD = re.compile(r"[\w.-]+", re.ASCII)
+_MARKS = re.compile(r"[\W_]+", re.ASCII)
+_HELD = re.compile(r"\$\{([A-Za-z_][\w.-]*)\}", re.ASCII)
+_OWN_KEYS = frozenset({"client_id", "client_secret", "username", "password", "refresh_token"})
 
 
 def client_key(names: Names, description: str) -> str:
@@ -79,7 +87,7 @@ def grant_key(names: Names, description: str) -> str:
     """The key of what the grant rests on: an assertion, a token, a password, else the client itself."""
     grant = names.grant
     if getattr(grant, "subject_token", None) is not None:
-        return "actor_token" if "actor" in description.lower() and getattr(grant, "actor_token", None) is not None else "subject_token"
+        return _exchanged(grant, description)
     if "assertion" in names.known:
         own = grant.assertion.from_ is None and grant.assertion.header is None
         return (_part(description, "private_key") if own else None) or "assertion"
@@ -89,16 +97,24 @@ def grant_key(names: Names, description: str) -> str:
     return "client_id"
 
 
-def parameter_key(grant: EndpointOptions, description: str) -> str | None:
+def parameter_key(names: Names, description: str) -> str | None:
     """The key of the parameter that a description speaks of; None: of none.
 
-    That a parameter is missing which was sent means that the server does not read the body in this form.
+    What the credential adds itself comes first. That a parameter is missing which was sent means that the server does not read the
+    body in this form.
     """
+    grant = names.grant
+    exchanges = getattr(grant, "subject_token", None) is not None
+    if (added := _added_key(names, description)) is not None:
+        return added
+    if exchanges and _EXCHANGED.search(description):  # RFC 8693 §2.2.2: one that cannot be used makes an invalid_request
+        return _exchanged(grant, description)
     if _UNREAD.search(description):
         return "token_request.content_type"
     if _TARGET.search(description):
         return target_key(grant, "resource" if re.search(r"\bresource\b", description, re.IGNORECASE) else "audience")
-    return next((name for word, name in _PARAMETERS if word.search(description)), None)
+    found = next((name for word, name in _PARAMETERS if word.search(description)), None)
+    return _exchanged(grant, description) if exchanges and found is None and _SOME_TOKEN.search(description) else found
 
 
 def target_key(grant: EndpointOptions, otherwise: str = "resource") -> str:
@@ -115,6 +131,44 @@ def by_time(names: Names) -> bool:
     grant = names.grant
     made = "assertion" in names.known and grant.assertion.from_ is None and grant.assertion.header is None
     return made or grant.dpop or (grant.client_auth in _SIGNED and grant.client_assertion is None)
+
+
+def _exchanged(grant: EndpointOptions, description: str) -> str:
+    """Which of the two tokens of an exchange is meant."""
+    return "actor_token" if "actor" in description.lower() and getattr(grant, "actor_token", None) is not None else "subject_token"
+
+
+def _added_key(names: Names, description: str) -> str | None:
+    """The key of a parameter of `token_request` that a description names: of the one value in it, where that has a key of its own."""
+    words = [_plain(word) for word in _WORD.findall(description)]
+    named = {*words, *map("".join, pairwise(words))}  # `company id` is company_id
+    request = names.grant.token_request
+    added = [(param.key, param.value.source, "params") for param in request.params]
+    added += [(name, value, "body") for name, value in _entries(request.body.source if request.body is not None else None)]
+    for name, value, place in added:
+        held = _HELD.findall(str(value)) or _written_for(names, value)
+        if _plain(name) in named and held != ["assertion"]:  # of which its own words say more
+            own = len(held) == 1 and (held[0].startswith("values.") or held[0] in _OWN_KEYS)
+            return held[0] if own else f"token_request.{place}"
+    return None
+
+
+def _written_for(names: Names, value: object) -> list[str]:
+    """The `values` that stand in the configuration in clear and in this place: settings put them there as text."""
+    return [f"values.{name}" for name, secret in names.grant.values.items() if names.facts.secrets.get(secret) == value]
+
+
+def _entries(body: object) -> Iterator[tuple[str, object]]:
+    """The names in a body with what stands under them, at every depth."""
+    for name, value in body.items() if isinstance(body, Mapping) else ():
+        yield name, value
+        yield from _entries(value)
+    for value in body if isinstance(body, list) else ():
+        yield from _entries(value)
+
+
+def _plain(name: str) -> str:
+    return _MARKS.sub("", name).lower()
 
 
 def _part(description: str, key: str) -> str | None:

@@ -10,8 +10,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.fakes.raw import Exchange, RawUpstream, Reply, say
 from tests.fakes.token_server import TokenServer, answer, hang
-from tests.integration.running import ROOT, leashed
+from tests.integration.running import ran
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -105,15 +103,17 @@ ANSWERS = {
     "behind": Case(with_date(400, {"error": "invalid_grant"}, "Date", 100), 502, "token_invalid_grant", "", "behind the server's", JWT),
     "limit": Case(answer(429, headers={"Retry-After": "60"}), 503, "token_rate_limited", ""),
     "limit-by-date": Case(with_date(429, "", "Retry-After", 90), 503, "token_rate_limited", ""),
-    "errors": Case(answer(400, {"errors": [{"code": "601", "message": "no"}]}), 502, "token_request_refused", "token_url", "601 (no)"),
+    "errors": Case(answer(400, {"errors": [{"code": "601", "message": "no"}]}), 502, "token_request_refused", "token_request", "601 (no)"),
     "object": Case(answer(403, {"error": {"message": "no app"}}), 502, "token_request_refused", "token_url", "error (no app)"),
     "fault": Case(
         answer(401, {"fault": {"faultstring": "Invalid key", "detail": {"errorcode": "oauth.v2.Invalid"}}}),
         *(502, "token_request_refused", "client_secret", "oauth.v2.Invalid (Invalid key)"),
     ),
-    "message": Case(answer(400, {"message": f"bad key {SECRET} " + "x " * 300}), 502, "token_request_refused", "token_url", "bad key [red"),
+    "message": Case(
+        answer(400, {"message": f"bad key {SECRET} " + "x " * 300}), 502, "token_request_refused", "token_request", "bad key [red"
+    ),
     "vendor": Case(answer(200, {"errorCode": "E7", "errorMessage": "no"}), 502, "token_request_refused", "token_url", "E7 (no)"),
-    "code": Case(answer(400, {"error_code": 1042, "message": "no"}), 502, "token_request_refused", "token_url", "1042 (no)"),
+    "code": Case(answer(400, {"error_code": 1042, "message": "no"}), 502, "token_request_refused", "token_request", "1042 (no)"),
     "silence": Case(hang, 503, "token_endpoint_timeout", "token_request.timeout", "0.5 s", {"token_request": {"timeout": "500ms"}}),
 }
 FAILED_FIRST = {  # by code: the first check that fails
@@ -140,14 +140,7 @@ def route(alias: str, upstream: RawUpstream) -> dict[str, Any]:
 
 def probed(config: Path) -> dict[str, dict[str, Any]]:
     """The token stage of every alias, as `bearerd probe --json` tells it."""
-    done = subprocess.run(
-        leashed(sys.executable, "-m", "proxy", "probe", "--json", "--config", str(config)),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = ran("probe", "--json", config=config)
     assert done.returncode == 3, done.stderr
     assert SECRET not in done.stdout + done.stderr
     return {entry["alias"]: entry["token"] for entry in json.loads(done.stdout)}

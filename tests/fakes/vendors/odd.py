@@ -99,7 +99,7 @@ BULLHORN = Vendor(
     wants={"BhRestToken": "bullhorn-session"},
     path="/upstream/e999/thing",
     secrets={**ENV, "REFRESH_TOKEN": "28_2af5d4ad"},
-    faults=(Fault("another version", {"token_request": {"params": []}}, "token_request_refused", "token_url"),),
+    faults=(Fault("another version", {"token_request": {"params": []}}, "token_request_refused", "token_request"),),
 )
 
 
@@ -141,7 +141,8 @@ WALMART = Vendor(
     secrets=ENV,
     faults=(
         Fault("wrong secret", {"client_secret": "wrong"}, "token_request_refused", "client_secret"),
-        Fault("no headers", {"token_request": {"params": []}}, "token_request_refused", "token_url"),
+        Fault("another service", {"values": {"service": "Other"}}, "token_request_refused", "values.service"),
+        Fault("no headers", {"token_request": {"params": []}}, "token_request_refused", "token_request"),
     ),
 )
 
@@ -198,7 +199,7 @@ ZOOM = Vendor(
     faults=(
         WRONG_SECRET,
         Fault("another grant", {"grant_type": "client_credentials"}, "token_unsupported_grant_type", "grant_type"),
-        Fault("unknown account", {"values": {"account": "nope"}}, "token_request_refused", "token_url"),
+        Fault("unknown account", {"values": {"account": "nope"}}, "token_request_refused", "token_request"),
     ),
 )
 

@@ -191,7 +191,7 @@ SUCCESSFACTORS = Vendor(
     faults=(
         Fault("another key", ANOTHER_KEY | {"certificate": keys.another_certificate()}, "token_request_refused", "private_key"),
         Fault("unknown user", {"assertion": {"subject": "nobody"}}, "token_request_refused", "assertion.subject"),
-        Fault("unknown company", {"values": {"company_id": "ACMET1"}}, "token_request_refused", "assertion"),
+        Fault("unknown company", {"values": {"company_id": "ACMET1"}}, "token_request_refused", "values.company_id"),
     ),
 )
 

@@ -8,8 +8,9 @@ import pytest
 
 from proxy.oauth.exchange import Metadata, Resource, Scope
 from proxy.oauth.grants import ExchangedToken, Password, RefreshToken, TokenExchange
-from proxy.oauth.options import Assertion, EndpointOptions
+from proxy.oauth.options import Assertion, EndpointOptions, Param, TokenRequestOptions
 from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, target_key
+from proxy.oauth.tree import Tree
 from proxy.secrets.sources import Text
 from tests.fakes.credentials import SECRET, crm, names_of
 
@@ -118,7 +119,64 @@ def test_what_an_assertion_says(said: Assertion, description: str, key: str) -> 
 )
 def test_a_parameter_by_its_name(description: str, key: str | None) -> None:
     """The description names it; one that was sent and is missing was not read."""
-    assert parameter_key(crm(), description) == key
+    assert parameter_key(names_of(crm()), description) == key
+
+
+ADDED = TokenRequestOptions(
+    params=(
+        Param(key="company_id", value=Tree.parse("${values.company}")),
+        Param(key="WM_SVC.NAME", value=Tree.parse("acme"), in_="header"),
+        Param(key="user", value=Tree.parse("${username}")),
+        Param(key="mixed", value=Tree.parse("${values.company}/${values.other}")),
+        Param(key="access_token", value=Tree.parse("${assertion}")),
+        Param(key="scope", value=Tree.parse(["a"])),
+        Param(key="service", value=Tree.parse("standing here")),
+    )
+)
+BODY = TokenRequestOptions(body=Tree.parse({"login": {"CompanyDB": "${values.db}", "@site": "x", "list": [{"tenant": 1}]}}))
+
+
+@pytest.mark.parametrize(
+    ("said", "description", "key"),
+    [
+        (ADDED, "Authentication failed due to invalid companyId", "values.company"),
+        (ADDED, "the company id is unknown", "values.company"),
+        (ADDED, "WM_SVC.NAME set blank or null", "token_request.params"),
+        (ADDED, "unknown user", "username"),
+        (ADDED, "unknown service", "values.plain"),
+        (ADDED, "mixed up", "token_request.params"),
+        (ADDED, "scope is required", "token_request.params"),
+        (ADDED, "Invalid or expired OAuth access token.", None),
+        (ADDED, "company: no such id", None),
+        (BODY, "no such CompanyDB", "values.db"),
+        (BODY, "unknown site", "token_request.body"),
+        (BODY, "tenant 1 is gone", "token_request.body"),
+        (BODY, "scope is required", "scope"),
+    ],
+)
+def test_a_parameter_of_the_credential_s_own(said: TokenRequestOptions, description: str, key: str | None) -> None:
+    """The value that stands in it, else where it is added; of a token that is another's, what else the words say."""
+    assert parameter_key(names_of(crm(token_request=said, values={"plain": Text("standing here")})), description) == key
+
+
+@pytest.mark.parametrize(
+    ("description", "key"),
+    [
+        ("The subject token is expired", "subject_token"),
+        ("subject_token_type is not supported", "subject_token"),
+        ("invalid actor_token", "actor_token"),
+        ("Invalid token", "subject_token"),
+        ("unknown audience in subject_token", "subject_token"),
+        ("audience is not allowed for this token", "audience"),
+        ("Token exchange is not enabled", None),
+        ("unsupported requested_token_type", None),
+    ],
+)
+def test_a_token_that_is_exchanged(description: str, key: str | None) -> None:
+    """What makes an invalid_request of an exchange (RFC 8693 §2.2.2); without an exchange a token is no parameter."""
+    exchange = TokenExchange(subject_token=ExchangedToken(from_="a"), actor_token=ExchangedToken(from_="b"), **COMMON)
+    assert parameter_key(names_of(exchange), description) == key
+    assert parameter_key(names_of(crm()), description) == ("audience" if "audience" in description else None)
 
 
 @pytest.mark.parametrize(
