@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, quote_plus
@@ -34,6 +35,7 @@ class Witness:
 
     sources: list[Callable[[], Iterable[str]]] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
+    searched: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _secrets: list[str] = field(default_factory=list)
     _answers: list[str] = field(default_factory=list)
 
@@ -59,14 +61,18 @@ class Witness:
         """From here on."""
         return Mark(len(self._secrets), len(self._answers))
 
-    def search(self, mark: Mark, said: Iterable[str], secrets: Iterable[str], *, name: str) -> None:
-        """Look through what `name` said and what was answered since `mark`; what is found is one more of `leaks`."""
+    def search(self, mark: Mark, said: Iterable[str], secrets: Iterable[str], *, name: str, kind: str = "") -> None:
+        """Look through what `name` said and what was answered since `mark`; what is found is one more of `leaks`.
+
+        `searched` counts those of each `kind`, and how many secrets each of them was searched for.
+        """
         for source in self.sources:
             self._secrets += source()
         text = "\n".join([*said, *self._answers[mark.answers :]])
-        for secret in {*secrets, *self._secrets[mark.secrets :]}:
-            if len(secret) >= SHORT:
-                self.leaks += [f"{name}: {around(text, spelling)}" for spelling in spellings(secret) if spelling in text]
+        known = {secret for secret in (*secrets, *self._secrets[mark.secrets :]) if len(secret) >= SHORT}
+        self.searched[kind].append(len(known))
+        for secret in known:
+            self.leaks += [f"{name}: {around(text, spelling)}" for spelling in spellings(secret) if spelling in text]
 
     def take(self) -> list[str]:
         """What was found since the last time."""

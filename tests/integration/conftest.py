@@ -56,6 +56,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how much was searched for secrets, and how much of it had any to be searched for."""
+    for kind, known in sorted(WITNESS.searched.items()):
+        if kind:
+            told = f"{kind}: {len(known)} searched for secrets, {sum(map(bool, known))} of them knew any"
+            terminalreporter.write_line(told)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_leaked() -> Iterator[None]:
     """What lives as long as the session, such as a bearerd that tests share, said no secret either."""

@@ -26,7 +26,7 @@ from proxy.cli.demo import perform
 from proxy.cli.demonstration.application import Application
 from proxy.cli.demonstration.authorization_server import AuthorizationServer, Client
 from proxy.cli.demonstration.steps import STEPS
-from tests.integration.running import ROOT, leashed
+from tests.integration.running import ROOT, leashed, ran
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,8 +40,8 @@ SECONDS = 60
 LINES = [("\u2713", step.name, step.done) for step in STEPS]
 
 
-def environment(temporary: Path) -> dict[str, str]:
-    return {**os.environ, "TMPDIR": str(temporary), "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "error"}
+def surroundings(temporary: Path) -> dict[str, str]:
+    return {"TMPDIR": str(temporary), "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "error"}
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,7 @@ def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shown(temporary: Path) -> subprocess.CompletedProcess[str]:
     """A whole `bearerd demo --once`."""
-    return subprocess.run(
-        leashed(sys.executable, "-m", "proxy", "demo", "--once"),
-        cwd=ROOT,
-        env=environment(temporary),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+    return ran("demo", "--once", env=surroundings(temporary), timeout=SECONDS)
 
 
 def test_it_ends_well(shown: subprocess.CompletedProcess[str]) -> None:
@@ -138,7 +130,7 @@ def started(temporary: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         leashed(sys.executable, "-m", "proxy", "demo"),
         cwd=ROOT,
-        env=environment(temporary),
+        env={**os.environ, **surroundings(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -5,8 +5,6 @@ A token endpoint may answer anything; the caller hears what to change, and the A
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 from tests.fakes.raw import RawUpstream, Reply, say
 from tests.fakes.token_server import TokenServer, answer, drop
 from tests.integration.applications import Caller, until
-from tests.integration.running import ROOT, write_config
+from tests.integration.running import ran, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +55,7 @@ def test_a_wrong_alias_is_refused_at_load(tmp_path: Path) -> None:
         "salesforce": {"type": "oauth2_client_credentials", "token_url": "http://127.0.0.1:1/t", "client_id": "i", "client_secret": "s"}
     }
     config = write_config(tmp_path, [{"prefix": "/crm", "upstream": "http://127.0.0.1:1", "credential": "salesforc"}], material, {})
-    done = subprocess.run(
-        [sys.executable, "-m", "proxy", "run", "--config", str(config)], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
-    )
+    done = ran("run", config=config, timeout=20)
     assert done.returncode == 2
     lines = done.stderr.splitlines()
     assert any(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,7 @@ import pytest
 
 from proxy.settings import SettingsError, load
 from tests.fakes.raw import say
-from tests.integration.running import Bearerd
+from tests.integration.running import Bearerd, ran
 
 if TYPE_CHECKING:
     from tests.fakes.raw import RawUpstream
@@ -72,9 +70,7 @@ def test_a_wrong_alias_is_told_as_shown(files: Path, monkeypatch: pytest.MonkeyP
 def test_a_wrong_alias_ends_with_status_2(files: Path, command: str) -> None:
     """Whoever starts a broken configuration gets its problems and status 2, and no traceback."""
     files.write_text(files.read_text().replace("credential: crm", "credential: crn"))
-    done = subprocess.run(
-        [sys.executable, "-m", "proxy", command, "--config", str(files)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = ran(command, config=files)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
 

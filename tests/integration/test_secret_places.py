@@ -6,13 +6,12 @@ One bearerd with an alias for each place.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.token_server import answer
 from tests.integration.applications import until
-from tests.integration.running import ROOT, Bearerd, write_config
+from tests.integration.running import Bearerd, ran, write_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,8 +110,6 @@ def test_a_check_runs_no_program(tmp_path: Path) -> None:
     secret = {"command": [sys.executable, "-S", "-c", "import sys; open(sys.argv[1], 'w')", str(note)]}
     alias = {"type": "oauth2_client_credentials", "token_url": "http://127.0.0.1:1/t", "client_id": "i", "client_secret": secret}
     config = write_config(tmp_path, [{"prefix": "/crm", "upstream": "http://127.0.0.1:1", "credential": "crm"}], {"crm": alias}, {})
-    done = subprocess.run(
-        [sys.executable, "-m", "proxy", "check", "--config", str(config)], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
+    done = ran("check", config=config, timeout=30)
     assert done.returncode == 0, done.stderr
     assert not note.exists()
