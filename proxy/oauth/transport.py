@@ -176,7 +176,7 @@ class TokenTransport:
             server_hostname=self._server_name,
             allow_redirects=False,
         ) as response:
-            if out is not None and response.status == _PROXY_AUTHENTICATION:
+            if out is not None and not tunnelled and response.status == _PROXY_AUTHENTICATION:
                 raise self._unknown_caller(out)
             headers = {name.lower(): value for name, value in response.headers.items()}
             cookies = tuple(response.headers.getall("Set-Cookie", ()))

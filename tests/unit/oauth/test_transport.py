@@ -354,6 +354,21 @@ async def test_https_through_the_egress_proxy(secure: Server, authority: trustme
     listening.close()
 
 
+async def test_a_407_in_the_tunnel(secure: Server, authority: trustme.CA, bench: Bench) -> None:
+    """It is the endpoint's own: the proxy has let the call through, and sees nothing of its answer."""
+
+    async def unauthorised(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=407)
+
+    secure.answer = unauthorised
+    listening = await asyncio.start_server(Tunnel(secure.port), "127.0.0.1", 0)
+    egress = Egress(proxy=f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+    error = await refused(bench.endpoint(plain("https://127.0.0.1:4443/"), tls=trusting(authority), egress=egress))
+    assert (error.code, error.key) == ("token_request_refused", "credentials.crm.token_url")
+    assert "the token endpoint answered 407" in error.facts
+    listening.close()
+
+
 async def test_no_proxy(server: Server, bench: Bench) -> None:
     """A host in no_proxy is called directly."""
     endpoint = bench.endpoint(plain(server.url + "/"), egress=Egress(proxy=f"http://127.0.0.1:{free_port()}", no_proxy=("127.0.0.0/8",)))
