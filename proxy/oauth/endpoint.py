@@ -28,6 +28,7 @@ from proxy.oauth.exchange import Facts
 from proxy.oauth.faults import place, translated
 from proxy.oauth.names import Names
 from proxy.oauth.refreshing import exchange
+from proxy.oauth.rotation import may_be_rotated
 from proxy.oauth.walk import names_of, options_named, secrets_of
 from proxy.secrets import SecretUnreadableError
 
@@ -100,6 +101,7 @@ class TokenEndpoint:
         self._unique = unique
         self._on_next_secret = on_next_secret
         self._secrets = secrets_of(credential.grant)
+        self._rotated = frozenset(path for secret, path in self._secrets.items() if secret.after is not None)
         self._variables = [name.removeprefix("env:") for name in names_of(credential.grant) if name.startswith("env:")]
         self._needed = tuple(options_named(credential.grant, "from").values())
         self._metadata: tuple[Metadata, float] | None = None  # and until when, in monotonic seconds
@@ -170,8 +172,8 @@ class TokenEndpoint:
         later = self._later
         try:
             return await self._run_with(key, tokens, later=later)
-        except TokenInvalidClientError as refused:
-            if not any(secret.after for secret in self._secrets):
+        except TokenRefusedError as refused:
+            if not may_be_rotated(refused, self._rotated):
                 raise
             try:
                 token = await self._run_with(key, tokens, later=not later)

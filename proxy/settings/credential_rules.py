@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 
 from proxy.http.address import UpstreamURL
 from proxy.oauth.client_auth import NEEDS
+from proxy.oauth.destination import led_by_answer
 from proxy.oauth.grants import ExchangedToken
 from proxy.oauth.options import Assertion, Refresh, Step
+from proxy.oauth.rotation import ROTATED
 from proxy.oauth.template import Template
+from proxy.oauth.tree import Tree
 from proxy.oauth.vocabulary import known
+from proxy.oauth.walk import leaves
+from proxy.secrets import Secret
 from proxy.settings import checks, key_rules, request_rules, words
 from proxy.settings.said import UNKNOWN
 
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from proxy.settings.said import Said
 
 _PLACE = "write {env: NAME} or {file: PATH}"
+_TAKING = ("assertion", "subject_token", "actor_token")  # the keys that take a token from elsewhere
 _ONE_LINE = {"client_secret": "client secret", "value": "token or key"}
 
 
@@ -36,13 +42,14 @@ def faults(said: Said) -> Iterator[Fault]:
         if not known(f"values.{name}"):
             yield entry.place, entry.node.key, "a value's name is made of letters, digits, `_` and `-`, and does not begin with a digit"
     yield from _addresses(said)
+    yield from _rotations(said)
     yield from checks.not_zero(said.node, ("lifetime", "when_missing"), said.values)
     yield from checks.not_zero(said.node, ("lifetime", "fixed"), said.values)
     yield from request_rules.faults(said)
     yield from key_rules.faults(said)
     if said.of_endpoint:
         yield from _endpoint(said)
-        yield from _refresh(said)
+        yield from _without_steps(said)
         yield from _client_auth(said)
         yield from _assertion(said)
     if said.kind == "user_credentials" and ":" in said.text("username"):
@@ -52,25 +59,51 @@ def faults(said: Said) -> Iterator[Fault]:
             yield from _one_of(said, name, token.from_, token.header)
 
 
+def _rotations(said: Said) -> Iterator[Fault]:
+    """A second secret stands only where a refusal leads to it; a certificate goes with its key."""
+    rotated = dict.fromkeys(path for name, value in said.values.items() for path in _rotated(name, value))
+    tried = ROTATED if said.of_endpoint else ()
+    for path in rotated:
+        if path not in tried and not (path == "certificate" and "private_key" in rotated):
+            text = f"no refusal leads to `next` here; it is tried for {words.either(ROTATED)} of a token request"
+            yield said.at(path.partition("[")[0], text)
+
+
+def _rotated(name: str, value: object) -> Iterator[str]:
+    for path, leaf in leaves(value, name):
+        secrets = leaf.secrets if isinstance(leaf, Tree) else (leaf,)
+        if any(isinstance(secret, Secret) and secret.after is not None for secret in secrets):
+            yield path
+
+
 def _endpoint(said: Said) -> Iterator[Fault]:
+    if said.kind == "login_token" and said.yes("dpop"):
+        yield said.at("dpop", "a vendor's own login binds no token to a key (RFC 9449); take it out, or use a type of OAuth")
     if {"token_url", "issuer"} <= said.values.keys() and None not in {said.values["token_url"], said.values["issuer"]}:
         yield said.at("issuer", "said together with token_url; say one of them")
     if not said.has("token_url") and not said.has("issuer"):
         yield said.at("token_url", "this key is missing; `issuer` stands in its place where the server describes itself")
 
 
-def _refresh(said: Said) -> Iterator[Fault]:
-    """A login's refresh calls no step, so that it needs an address that is known without one."""
+def _without_steps(said: Said) -> Iterator[Fault]:
+    """Neither a login's refresh nor its assertion knows what a step answers, so that each needs an address that is known without one."""
     refresh, url = said.values.get("refresh"), said.values.get("token_url")
-    waits = isinstance(url, Template) and any(name.startswith("step") for name in url.names)
-    if waits and isinstance(refresh, Refresh) and not said.has("refresh.token_url"):
+    if not isinstance(url, Template) or not any(name.startswith("step") for name in url.names):
+        return
+    if isinstance(refresh, Refresh) and not said.has("refresh.token_url"):
         yield said.at("refresh.token_url", "this key is missing; a refresh calls no step, and token_url needs the answer of one")
+    assertion = said.section("assertion", Assertion)
+    if "assertion" in said.names and assertion.audience is None and not (assertion.from_ or assertion.header):
+        yield said.at("assertion.audience", "this key is missing; an assertion is made before any step, and token_url needs an answer")
 
 
 def _addresses(said: Said) -> Iterator[Fault]:
     for path, url in _urls(said):
         if text := url_fault(said, url):
             yield said.at(path, text)
+    led = next((path for path, url in _all_urls(said) if led_by_answer(url, said.known)), None)
+    if led is not None and not said.values.get("allowed_hosts"):
+        yield said.at("allowed_hosts", f"this key is missing; an answer says which host {led} leads to, and it may be one of these alone")
     steps, node = said.values.get("steps"), said.node.get("steps")
     if isinstance(steps, tuple) and node is not None and len(steps) == len(node.items):
         for step, item in zip(steps, node.items, strict=True):
@@ -86,6 +119,14 @@ def _urls(said: Said) -> Iterator[tuple[str, Template]]:
     refresh = said.values.get("refresh")
     if isinstance(refresh, Refresh) and refresh.token_url is not None:
         yield "refresh.token_url", refresh.token_url
+
+
+def _all_urls(said: Said) -> Iterator[tuple[str, Template]]:
+    yield from _urls(said)
+    steps = said.values.get("steps")
+    for index, step in enumerate(steps if isinstance(steps, tuple) else ()):
+        if isinstance(step, Step):
+            yield f"steps[{index}].token_url", step.token_url
 
 
 def url_fault(said: Said, template: Template) -> str | None:
@@ -171,7 +212,7 @@ def _one_of(said: Said, name: str, alias: str | None, header: str | None) -> Ite
 
 def sources_of(values: Mapping[str, object]) -> dict[str, str]:
     """The aliases whose tokens a credential takes, by the key that names each."""
-    found = ((name, getattr(values.get(name), "from_", None)) for name in ("assertion", "subject_token", "actor_token"))
+    found = ((name, getattr(values.get(name), "from_", None)) for name in _TAKING)
     return {f"{name}.from": alias for name, alias in found if alias}
 
 
@@ -184,10 +225,16 @@ def alias_faults(drafts: Mapping[str, Said], places: Mapping[str, str]) -> Itera
                 yield said.at(key, words.no_such_alias(source, places))
             elif drafts[source].kind == "user_credentials":
                 yield said.at(key, "that credential is a name and a password, not a token")
+            elif _shown_by_callers(drafts[source]):
+                yield said.at(key, "that credential's token is for what a caller presents in a header, and nobody presents it here")
             elif source == alias:
                 yield said.at(key, "a credential does not take its own token")
             elif alias in _reached(source, takes):
                 yield said.at(key, "the two wait for each other's token: that credential takes this one's, by `from`")
+
+
+def _shown_by_callers(said: Said) -> bool:
+    return any(getattr(said.values.get(name), "header", None) for name in _TAKING)
 
 
 def _reached(alias: str, takes: Mapping[str, set[str]]) -> set[str]:

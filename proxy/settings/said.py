@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from proxy.oauth.options import EndpointOptions
+from proxy.oauth.walk import names_of
 from proxy.secrets import Secret, SecretUnreadableError
 from proxy.settings.convert import fields
 from proxy.settings.problems import join
@@ -75,15 +76,21 @@ class Said:
         default = fields(self.struct)["client_auth"].default if self.of_endpoint and self.struct else ""
         return self.text("client_auth") or str(default)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names in its templates."""
+        return frozenset().union(*(names_of(value) for value in self.values.values()))
+
     def secret(self, name: str) -> str | None:
         """What a secret says now; None: it is not there, or is not asked for before it is needed."""
         return read(self.values.get(name))
 
     def rendered(self, template: Template) -> str:
         """The text of a template as far as it is known now, with UNKNOWN for the rest."""
-        return template.render(self._known)
+        return template.render(self.known)
 
-    def _known(self, name: str) -> str:
+    def known(self, name: str) -> str:
+        """What a name in a template stands for now, UNKNOWN for what only a request knows."""
         kind, _, rest = name.partition(".")
         if name.startswith("env:"):
             return os.environ.get(name.removeprefix("env:")) or UNKNOWN

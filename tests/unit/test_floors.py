@@ -70,6 +70,7 @@ FLOORS = (
         "proxy.oauth.quoting",
         "proxy.oauth.refusal",
         "proxy.oauth.recovery",
+        "proxy.oauth.rotation",
         "proxy.oauth.events",
         "proxy.importing.*",
     },

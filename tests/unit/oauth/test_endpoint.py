@@ -189,6 +189,22 @@ async def test_back_to_the_current_secret(server: Server, bench: Bench) -> None:
     assert bench.next_secrets == ["crm"]
 
 
+async def test_next_secret_after_a_plain_401(server: Server, bench: Bench) -> None:
+    """A server that names no error refuses the client by its status."""
+    answering(server, lambda form: issuing() if form["client_secret"] == "next" else (401, {"message": "bad credentials"}))
+    await bench.endpoint(posting(server.url, client_secret=ROTATION)).fetch(KEY)
+    assert [form["client_secret"] for form in forms(server)] == ["current", "next"]
+
+
+async def test_next_password(server: Server, bench: Bench) -> None:
+    """A refused password is followed by the next one, which stays in use."""
+    answering(server, lambda form: issuing() if form["password"] == "next" else (400, {"error": "invalid_grant"}))
+    endpoint = bench.endpoint(owner(server.url, password=ROTATION))
+    await endpoint.fetch(KEY)
+    await endpoint.fetch(KEY)
+    assert [form["password"] for form in forms(server)] == ["current", "next", "next"]
+
+
 async def test_both_secrets_refused(server: Server, bench: Bench) -> None:
     """Two refusals are the end; one more exchange begins with the current secret again."""
     answering(server, lambda _: (401, {"error": "invalid_client"}))

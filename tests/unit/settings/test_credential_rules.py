@@ -19,6 +19,8 @@ FURTHER = LOOP.replace("{from: crm}", "{from: c}") + LOOP.replace("b:", "c:", 1)
 USER = "b: {type: user_credentials, username: u, password: {env: CRM_SECRET}}\n"
 BASIC = "this key is missing; client_auth client_secret_basic needs it"
 PLACE = "write {env: NAME} or {file: PATH}"
+ROTATED = "{current: {env: CRM_SECRET}, next: {env: CRM_SECRET}}"
+NEVER = "no refusal leads to `next` here; it is tried for client_secret, private_key or password of a token request"
 WAIT = "the two wait for each other's token: that credential takes this one's, by `from`"
 
 BROKEN = {
@@ -55,6 +57,32 @@ BROKEN = {
         LOGIN.replace("/token", "/${step1.x}") + "steps: [{token_url: 'https://a.example'}]\nrefresh: {token_request: {}}\n",
         ["refresh.token_url: this key is missing; a refresh calls no step, and token_url needs the answer of one"],
     ),
+    "a host of an answer": (
+        LOGIN.replace("https://login.example", "${step1.url}") + f"steps: [{{{TOKEN_URL.strip()}}}]\n",
+        ["allowed_hosts: this key is missing; an answer says which host token_url leads to, and it may be one of these alone"],
+    ),
+    "a step's host of an answer": (
+        LOGIN + f"steps: [{{{TOKEN_URL.strip()}}}, {{token_url: 'https://${{step1.host}}/'}}]\nallowed_hosts: []\n",
+        ["allowed_hosts: this key is missing; an answer says which host steps[1].token_url leads to, and it may be one of these alone"],
+    ),
+    "an assertion for whom a step knows": (
+        LOGIN.replace("/token", "/${step1.x}")
+        + f"steps: [{{{TOKEN_URL.strip()}}}]\nprivate_key: {{file: key}}\nclient_id: a\ntoken_request: {{body: {{a: '${{assertion}}'}}}}\n",
+        ["assertion.audience: this key is missing; an assertion is made before any step, and token_url needs an answer"],
+    ),
+    "a login that proves a key": (
+        LOGIN + "dpop: true\n",
+        ["dpop: a vendor's own login binds no token to a key (RFC 9449); take it out, or use a type of OAuth"],
+    ),
+    "a second secret that is never tried": (
+        f"{GRANT}values: {{key: {ROTATED}}}\ntoken_request: {{params: [{{key: a, value: {ROTATED}}}]}}\n",
+        [
+            f"values.key: {NEVER}",
+            f"token_request.params: {NEVER}",
+        ],
+    ),
+    "a second key of no endpoint": (f"type: secure_parameter\nvalue: {ROTATED}\n", [f"value: {NEVER}"]),
+    "a second password of no endpoint": (f"type: user_credentials\nusername: u\npassword: {ROTATED}\n", [f"password: {NEVER}"]),
     "no secret, but a key": (
         NO_AUTH + "private_key: {file: key}\n",
         [
@@ -98,6 +126,11 @@ BROKEN = {
         ASSERTED + "assertion: {from: b}\n",
         ["assertion.from: that credential is a name and a password, not a token"],
         USER,
+    ),
+    "a token for what nobody presents": (
+        EXCHANGED + "subject_token: {from: b}\n",
+        ["subject_token.from: that credential's token is for what a caller presents in a header, and nobody presents it here"],
+        LOOP.replace("{from: crm}", "{header: X}"),
     ),
     "two that wait": (ASSERTED + "assertion: {from: b}\n", [f"assertion.from: {WAIT}", f"credentials.b.subject_token.from: {WAIT}"], LOOP),
     "three that wait": (
@@ -152,7 +185,13 @@ GOOD = {
         "client_id: erp\n", "client_id: erp\nclient_assertion: {file: secret}\nclient_auth: private_key_jwt\n"
     ),
     "cleartext on loopback": GRANT.replace("https://login.example", "http://127.0.0.1:1"),
-    "a host that only a step knows": LOGIN.replace("https://login.example", "${step1.url}") + f"steps: [{{{TOKEN_URL.strip()}}}]\n",
+    "a host that only a step knows": LOGIN.replace("https://login.example", "${step1.url}")
+    + f"steps: [{{{TOKEN_URL.strip()}}}]\nallowed_hosts: [api.example, login.example]\n",
+    "a path of an answer": LOGIN.replace("/token", "/${step1.x}") + f"steps: [{{{TOKEN_URL.strip()}}}]\n",
+    "two secrets": GRANT.replace("{env: CRM_SECRET}", ROTATED),
+    "two passwords": f"type: oauth2_password\n{CLIENT}username: u\npassword: {ROTATED}\n",
+    "two keys": ASSERTED + "private_key: {current: {file: key}, next: {file: key}}\n"
+    "certificate: {current: {file: certificate}, next: {file: certificate}}\n",
     "a secret in the query": LOGIN.replace("/token", "/?key=${urlencode(${values.key})}") + "values: {key: {file: secret}}\n",
     "the caller's assertion": ASSERTED + "assertion: {header: X-Assertion}\n",
     "a session from another token": LOGIN + "assertion: {from: b}\ntoken_request: {body: {a: '${assertion}'}}\n",
@@ -181,9 +220,8 @@ def test_every_method_says_what_it_needs() -> None:
 
 def test_who_takes_whose_token(loaded: Loaded) -> None:
     """The aliases are found under every key that may name one."""
-    grant = loaded(
-        EXCHANGED + "subject_token: {from: b}\nactor_token: {header: X}\n", more=LOOP.replace("{from: crm}", "{header: X}")
-    ).credentials
+    static = "b: {type: secure_parameter, value: {env: CRM_SECRET}}\n"
+    grant = loaded(EXCHANGED + "subject_token: {from: b}\nactor_token: {header: X}\n", more=static).credentials
     values = {"subject_token": getattr(grant["crm"].grant, "subject_token", None)}
 
     assert sources_of(values) == {"subject_token.from": "b"}
