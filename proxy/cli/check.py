@@ -54,12 +54,13 @@ def command(configs: tuple[str, ...], *, as_json: bool, **flags: str | None) -> 
 
 
 def document(settings: Settings | None, problems: Sequence[Problem]) -> dict[str, object]:
-    """What `--json` prints: {ok, routes, credentials, warnings, problems}."""
+    """What `--json` prints: {ok, routes, credentials, warnings, lint, problems}; `lint` says of each warning its rule and place."""
     return {
         "ok": settings is not None,
         "routes": [_route(route) for route in settings.routes] if settings else [],
         "credentials": [_credential(credential) for credential in settings.credentials.values()] if settings else [],
         "warnings": list(settings.warnings) if settings else [],
+        "lint": [{"rule": told.rule or None, **_problem(told.problem)} for told in settings.warnings] if settings else [],
         "problems": [_problem(problem) for problem in problems],
     }
 

@@ -15,6 +15,7 @@ from proxy.addresses import forbidden_address, is_loopback
 from proxy.egress import EgressProxy
 from proxy.http.address import HOST, UpstreamURL
 from proxy.http.routing import ExpiredWhen, Inject, RouteTLS
+from proxy.settings.certificates import pair_fault
 from proxy.settings.problems import Place, join
 
 if TYPE_CHECKING:
@@ -232,10 +233,8 @@ def _chain(node: Node, tls: ClientTLS) -> Iterator[Fault]:
             yield fault(node.nearest("tls", name), text)
     if any(texts.values()) or tls.cert is None or tls.key is None:
         return
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(tls.cert, tls.key, password="")
-    except (ssl.SSLError, ValueError):
-        yield fault(node.nearest("tls", "cert"), f"{tls.cert} and {tls.key}: not a PEM certificate and its key, without password")
+    if (found := pair_fault(tls.cert, tls.key)) is not None:
+        yield fault(node.nearest("tls", found[0]), found[1])
 
 
 def _unreadable(path: str) -> str | None:

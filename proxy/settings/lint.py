@@ -5,10 +5,9 @@ A rule yields a sentence at the key that it is about; what it finds brings a war
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from proxy.addresses import is_loopback
@@ -17,13 +16,13 @@ from proxy.errors import PathRefusedError
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import RouteTLS, split_target
 from proxy.oauth.lifetime import REMAINING_RATIO, Lifetime
-from proxy.oauth.options import TokenRequestOptions, TokenResponseOptions
+from proxy.oauth.options import TokenPlacement, TokenRequestOptions, TokenResponseOptions
 from proxy.oauth.template import Template
-from proxy.oauth.walk import SECRET_LIKE, leaves
-from proxy.secrets import Secret
+from proxy.settings import exposure
+from proxy.settings.certificates import ending, file_ending
 from proxy.settings.credential_rules import sources_of
 from proxy.settings.keys import default_words
-from proxy.settings.problems import Problem, join
+from proxy.settings.problems import Problem, Warned, join
 from proxy.settings.said import UNKNOWN
 from proxy.units import Seconds
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from proxy.settings.routes import RouteDraft
     from proxy.settings.said import Said
     from proxy.settings.source import Node
-
-_IN_CLEAR = "the secret stands here in clear; an environment variable or a file of its own keeps it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +48,44 @@ class Configuration:
 Rule = Callable[[Configuration], Iterator["Fault"]]
 
 
-def warnings(configuration: Configuration) -> Iterator[str]:
+def warnings(configuration: Configuration) -> Iterator[Warned]:
     """What every rule finds, a line each, by alias and route as they are written."""
-    found = [Problem(*fault) for rule in RULES.values() for fault in rule(configuration)]
-    for problem in sorted(dict.fromkeys(found), key=_order):
-        yield str(problem)
+    found = [Warned(name, Problem(*fault)) for name, rule in RULES.items() for fault in rule(configuration)]
+    yield from sorted(dict.fromkeys(found), key=_order)
 
 
-def _order(problem: Problem) -> tuple[str, int, int]:
-    place = problem.place
+def _order(warned: Warned) -> tuple[str, int, int]:
+    place = warned.problem.place
     return (place.file, place.line, place.column) if place else ("", 0, 0)
 
 
 def _each(rule: Callable[[Said], Iterator[Fault]]) -> Rule:
-    """A rule over all credentials, from one that looks at a single one."""
+    """A rule over all credentials, from one that looks at a single one; a preset's own choice is nothing that its user could change."""
 
     def over_all(configuration: Configuration) -> Iterator[Fault]:
         for draft in configuration.credentials.values():
-            yield from rule(draft.said)
+            preset = draft.said.node.get("provider")
+            yield from (fault for fault in rule(draft.said) if preset is None or fault[0] != preset.place or fault[1] == preset.key)
+
+    return over_all
+
+
+def _each_route(rule: Callable[[RouteDraft], Iterator[Fault]]) -> Rule:
+    """A rule over all routes, from one that looks at a single one."""
+
+    def over_all(configuration: Configuration) -> Iterator[Fault]:
+        for draft in configuration.routes:
+            yield from rule(draft)
+
+    return over_all
+
+
+def _both(of_credential: Callable[[Said], Iterator[Fault]], of_route: Callable[[RouteDraft], Iterator[Fault]]) -> Rule:
+    """A rule over all credentials and all routes."""
+
+    def over_all(configuration: Configuration) -> Iterator[Fault]:
+        yield from _each(of_credential)(configuration)
+        yield from _each_route(of_route)(configuration)
 
     return over_all
 
@@ -131,67 +148,10 @@ def proxy_password(configuration: Configuration) -> Iterator[Fault]:
             said.append((at, proxy.password))
     for node, secret in said:
         if secret is not None and secret.kind == "text":
-            yield node.place, node.key, _IN_CLEAR
-        for file in _files(secret):
-            if _others_read(file):
-                yield node.place, node.key, _readable(file)
-
-
-def literal_secret(said: Said) -> Iterator[Fault]:
-    """A secret that stands in the file is in every copy of the file."""
-    for path, secret in _secrets(said):
-        named = path.removeprefix("values.")
-        node = said.node.get(*path.split("."))
-        if getattr(secret, "kind", "") != "text" or node is None or "${" in node.word or path == "certificate":
-            continue
-        if named == path or SECRET_LIKE.search(named):
-            yield said.at(path, _IN_CLEAR)
-
-
-def readable_secret(said: Said) -> Iterator[Fault]:
-    """A file that every user of the machine can read keeps no secret."""
-    files = [(path, file) for path, secret in _secrets(said) if path != "certificate" for file in _files(secret)]
-    if isinstance(request := said.values.get("token_request"), TokenRequestOptions) and request.tls.key:
-        files.append(("token_request.tls.key", Path(request.tls.key)))
-    for path, file in files:
-        if _others_read(file):
-            yield said.at(path, _readable(file))
-
-
-def readable_key(configuration: Configuration) -> Iterator[Fault]:
-    """The same for the private key of a route's client certificate."""
-    for draft in configuration.routes:
-        tls = draft.values.get("tls")
-        if isinstance(tls, RouteTLS) and tls.key and _others_read(Path(tls.key)):
-            at = draft.node.nearest("tls", "key")
-            yield at.place, at.key, _readable(Path(tls.key))
-
-
-def _secrets(said: Said) -> Iterator[tuple[str, Secret]]:
-    """The secrets of a credential's own keys; those of a parameter or a body stand as places and nothing else."""
-    for name, value in said.values.items():
-        for path, secret in leaves(value, name):
-            if isinstance(secret, Secret):
-                yield path, secret
-
-
-def _files(secret: Secret | None) -> Iterator[Path]:
-    """The files of a secret, and of what comes in its place."""
-    while secret is not None:
-        if secret.path is not None:
-            yield secret.path
-        secret = secret.after
-
-
-def _readable(file: Path) -> str:
-    return f"every user of this machine can read {file}; chmod o-r"
-
-
-def _others_read(path: Path) -> bool:
-    try:
-        return bool(path.stat().st_mode & stat.S_IROTH)
-    except OSError:
-        return False
+            yield node.place, node.key, exposure.IN_CLEAR
+        for file in exposure.files_of(secret):
+            if exposure.others_read(file):
+                yield node.place, node.key, exposure.readable(file)
 
 
 def margin_never_met(said: Said) -> Iterator[Fault]:
@@ -217,29 +177,6 @@ def deprecated_grant(said: Said) -> Iterator[Fault]:
         )
 
 
-def secret_in_query(said: Said) -> Iterator[Fault]:
-    """A secret in a URL stands in the logs of everything on the way (RFC 6749 §2.3.1)."""
-    request = said.section("token_request", TokenRequestOptions)
-    if request.method == "GET" and said.client_auth == "client_secret_post":
-        yield said.at("token_request.method", "GET puts the client's secret into the URL, which servers and proxies log")
-    for path, value in leaves(request.params, "token_request.params"):
-        index = path.removeprefix("token_request.params[").partition("]")[0]
-        held = {"client_secret", "password"} & (value.names if hasattr(value, "names") else frozenset())
-        if held and request.params[int(index)].in_ == "query":
-            yield said.at("token_request.params", f"{min(held)} goes into the URL, which servers and proxies log")
-    url = said.values.get("token_url")
-    if isinstance(url, Template) and url.names & {"client_secret", "password"}:
-        yield said.at("token_url", "a secret goes into the URL, which servers and proxies log")
-
-
-def unused_secret(said: Said) -> Iterator[Fault]:
-    """A secret that is never sent is a secret too many, or a client_auth too few."""
-    if said.client_auth != "none" or not isinstance(said.values.get("client_secret"), Secret):
-        return
-    if not any("client_secret" in getattr(value, "names", ()) for one in said.values.values() for _, value in leaves(one)):
-        yield said.at("client_secret", "it is not sent: client_auth is none")
-
-
 def rotated_refresh_token(said: Said) -> Iterator[Fault]:
     """What a server gives in its place is kept in memory."""
     response = said.section("token_response", TokenResponseOptions)
@@ -248,17 +185,47 @@ def rotated_refresh_token(said: Said) -> Iterator[Fault]:
         yield said.at("refresh_token", f"{text}; token_response: {{refresh_token: null}} says that it does not")
 
 
+def doubled_prefix(said: Said) -> Iterator[Fault]:
+    """`Bearer` that stands in the value too is sent twice."""
+    placement, value = said.section("token_placement", TokenPlacement), said.secret("value") or ""
+    plain = placement.header.lower() == "authorization" and placement.query is None and placement.value is None
+    prefix = placement.prefix if placement.prefix is not None else "Bearer "
+    if plain and prefix.strip() and value.lower().startswith(prefix.lower()):
+        yield said.at(
+            "value", 'it begins with what token_placement.prefix puts before it; take that out, or say token_placement: {prefix: ""}'
+        )
+
+
+def certificate_ends(said: Said) -> Iterator[Fault]:
+    """A certificate that nobody renews in time ends every call at once."""
+    certificate, request = said.secret("certificate"), said.section("token_request", TokenRequestOptions)
+    if certificate is not None and (text := ending(certificate, datetime.now(UTC))):
+        yield said.at("certificate", text)
+    if request.tls.cert is not None and (text := file_ending(request.tls.cert)):
+        yield said.at("token_request.tls.cert", text)
+
+
+def route_certificate_ends(route: RouteDraft) -> Iterator[Fault]:
+    """The same for a route's client certificate."""
+    tls = route.values.get("tls")
+    if isinstance(tls, RouteTLS) and tls.cert is not None and (text := file_ending(tls.cert)):
+        at = route.node.nearest("tls", "cert")
+        yield at.place, at.key, text
+
+
 RULES: Mapping[str, Rule] = {
     "unused_credential": unused_credential,
     "unreachable_route": unreachable_route,
     "cleartext": cleartext,
-    "literal_secret": _each(literal_secret),
-    "readable_secret": _each(readable_secret),
-    "readable_key": readable_key,
+    "literal_secret": _both(exposure.literal_secret, exposure.literal_injected),
+    "readable_secret": _each(exposure.readable_secret),
+    "readable_key": _each_route(exposure.readable_key),
     "proxy_password": proxy_password,
     "margin_never_met": _each(margin_never_met),
     "deprecated_grant": _each(deprecated_grant),
-    "secret_in_query": _each(secret_in_query),
-    "unused_secret": _each(unused_secret),
+    "secret_in_query": _both(exposure.secret_in_query, exposure.injected_in_query),
+    "unused_secret": _each(exposure.unused_secret),
     "rotated_refresh_token": _each(rotated_refresh_token),
+    "doubled_prefix": _each(doubled_prefix),
+    "certificate_ends": _both(certificate_ends, route_certificate_ends),
 }

@@ -12,6 +12,7 @@ import msgspec
 from proxy.egress import Egress
 from proxy.http.routing import Options, Positive, Route
 from proxy.oauth.credential import Credential
+from proxy.settings.problems import Warned
 from proxy.units import Bytes, Seconds
 
 
@@ -67,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...]
     credentials: dict[str, Credential]
     files: tuple[str, ...] = ()  # every file that was read, for reload on change
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Warned, ...] = ()
 
 
 class SettingsFile(Options, frozen=True, kw_only=True):

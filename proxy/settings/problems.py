@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and where: Place, Problem, Findings, SettingsError.
+"""What is wrong with a configuration, and where: Place, Problem, Warned, Findings, SettingsError.
 
 A problem's text never holds a value that could be a secret.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Self
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _LONGEST_QUOTE = 64  # characters of a name that are quoted back
@@ -39,6 +40,20 @@ class Problem:
 
     def __str__(self) -> str:
         return ": ".join(part for part in (str(self.place or ""), self.key, self.text) if part)
+
+
+class Warned(str):
+    """The line of a warning, with the rule that it comes from ("": none of the lint's) and what it says of which place."""
+
+    __slots__ = ("problem", "rule")
+
+    def __new__(cls, rule: str, problem: Problem) -> Self:
+        line = super().__new__(cls, problem)
+        line.rule, line.problem = rule, problem
+        return line
+
+    rule: str
+    problem: Problem
 
 
 class SettingsError(Exception):

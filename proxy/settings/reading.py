@@ -14,7 +14,7 @@ from proxy.settings.convert import FAILED, Conversion, fields
 from proxy.settings.credentials import read_credentials
 from proxy.settings.listen import ListenAddress
 from proxy.settings.model import Settings, SettingsFile
-from proxy.settings.problems import Findings, Place, join
+from proxy.settings.problems import Findings, Place, Problem, Warned, join
 from proxy.settings.routes import check_routes, named, read_routes
 from proxy.settings.source import Entry, Node, parse
 
@@ -26,6 +26,8 @@ _ADDED_UP = frozenset({"routes", "credentials"})
 _BESIDES = _ADDED_UP | {"defaults"}
 _MATERIAL = frozenset({"credentials", "security_material"})
 _OWN = frozenset({"version", "security_material"})
+_NO_ROUTE = "no route: a route has `prefix`, `upstream` and `credential`"
+_MATERIAL_ALONE = "no route: this file has credentials alone; name it under `security_material` of a proxy.yaml"
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -70,7 +72,7 @@ def settle(
     check_routes(drafts, materials if told else None, findings)
     _check_top(top, file, findings)
     if whole and not drafts and "routes" not in explained and not findings.under(top.place.file, "routes"):
-        findings.add(top.place, "routes", "no route: a route has `prefix`, `upstream` and `credential`")
+        findings.add(top.place, "routes", _MATERIAL_ALONE if set(top.entries) == {"credentials"} else _NO_ROUTE)
     return Settings(
         listeners=file.listeners,
         admin=file.admin,
@@ -230,8 +232,9 @@ def _addresses(top: Node, file: SettingsFile) -> Iterator[tuple[Node, str, str]]
         yield top.nearest("metrics", "address"), file.metrics.address, ""
 
 
-def _warnings(configuration: lint.Configuration) -> Iterator[str]:
+def _warnings(configuration: lint.Configuration) -> Iterator[Warned]:
     yield from lint.warnings(configuration)
     for name in _PROXY_VARIABLES:
         if any(os.environ.get(spelling) for spelling in (name, name.lower())):
-            yield f"{name} is set and ignored; a proxy for outgoing calls is `egress: {{proxy: ...}}`"
+            text = f"{name} is set and ignored; a proxy for outgoing calls is `egress: {{proxy: ...}}`"
+            yield Warned("", Problem(None, "", text))

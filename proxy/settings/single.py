@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from proxy.settings.problems import Findings, Place, Problem, SettingsError
+from proxy.settings.problems import Findings, Place, Problem, SettingsError, Warned
 from proxy.settings.reading import settle
 from proxy.settings.source import Entry, Node
 
@@ -61,7 +61,8 @@ def beside_a_file(settings: Settings) -> Settings:
     """Settings from files, with a warning for each variable of a flag that is set and that no file mentions."""
     texts = [Path(file).read_bytes() for file in settings.files]
     stray = [flag for flag in FLAGS if os.environ.get(variable(flag)) and not any(variable(flag).encode() in text for text in texts)]
-    told = (f"{variable(flag)} is set and ignored beside a file; unset it, or change {in_a_file(flag)} in the file" for flag in stray)
+    lines = (f"{variable(flag)} is set and ignored beside a file; unset it, or change {in_a_file(flag)} in the file" for flag in stray)
+    told = (Warned("", Problem(None, "", text)) for text in lines)
     return msgspec.structs.replace(settings, warnings=(*settings.warnings, *told))
 
 
@@ -76,7 +77,7 @@ def load_single(options: Mapping[str, str | None]) -> Settings:
         settings = _settings(said)
     except SettingsError as exc:
         raise SettingsError(tuple(_for_flags(problem, said) for problem in exc.problems)) from None
-    return msgspec.structs.replace(settings, warnings=tuple(map(_advice, settings.warnings)))
+    return msgspec.structs.replace(settings, warnings=tuple(Warned(told.rule, _advised(told.problem)) for told in settings.warnings))
 
 
 def _settings(options: Mapping[str, str]) -> Settings:
@@ -102,7 +103,11 @@ def _settings(options: Mapping[str, str]) -> Settings:
 def _for_flags(problem: Problem, said: Mapping[str, str]) -> Problem:
     flag = problem.key.removeprefix("--")
     key = variable(flag) if flag in said and os.environ.get(variable(flag)) == said[flag] else problem.key
-    return replace(problem, key=key, text=_advice(problem.text))
+    return _advised(replace(problem, key=key))
+
+
+def _advised(problem: Problem) -> Problem:
+    return replace(problem, text=_advice(problem.text))
 
 
 def _advice(text: str) -> str:

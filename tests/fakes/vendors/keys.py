@@ -40,7 +40,7 @@ def _made() -> Pair:
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365))
         .sign(key, hashes.SHA256())
     )
     return key, certificate

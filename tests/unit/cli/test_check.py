@@ -100,6 +100,17 @@ async def test_warnings_are_told(run: Run, configure: Configure, monkeypatch: py
     assert (told.exit_code, "warning: HTTPS_PROXY is set and ignored" in told.stdout) == (0, True)
 
 
+async def test_a_warning_has_its_rule_and_its_place(run: Run, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In JSON, beside its text; one that no rule of the lint's finds has none."""
+    configure({}, {"client_secret": "in clear"})
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    document = json.loads((await run("check", "--json")).stdout)
+    clear, ignored = document["lint"]
+    assert (clear["rule"], clear["key"]) == ("literal_secret", "credentials.crm.client_secret")
+    assert f"{clear['file']}:{clear['line']}:{clear['column']}: {clear['key']}: {clear['text']}" == document["warnings"][0]
+    assert (ignored["rule"], ignored["file"], ignored["text"]) == (None, None, document["warnings"][1])
+
+
 async def test_lines_are_narrow(run: Run, configure: Configure) -> None:
     """No line is over 100 columns, however long an address or a warning is."""
     configure({"upstream": LONG}, {"token_url": LONG, "client_secret": "in clear"})
@@ -170,6 +181,7 @@ async def test_json_of_a_good_configuration(run: Run, configure: Configure) -> N
             }
         ],
         "warnings": [],
+        "lint": [],
         "problems": [],
     }
 
@@ -192,6 +204,7 @@ async def test_json_of_a_bad_configuration(run: Run, folder: Path) -> None:
         "routes": [],
         "credentials": [],
         "warnings": [],
+        "lint": [],
         "problems": [
             {
                 "file": "bad.yaml",

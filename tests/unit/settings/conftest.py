@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 from proxy.settings import SettingsError, load
@@ -40,9 +40,17 @@ def self_signed(name: str = "crm") -> tuple[str, str]:
     """A private key and the certificate over it, PEM; another name, another key."""
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = x509.CertificateBuilder(who, who, key.public_key(), 1, datetime.now(UTC), datetime.now(UTC) + timedelta(days=1))
+    builder = x509.CertificateBuilder(who, who, key.public_key(), 1, datetime.now(UTC), datetime.now(UTC) + timedelta(days=365))
     certificate = builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), certificate
+
+
+def certificate_over(key: bytes, end: datetime) -> str:
+    """A certificate over this private key, PEM, that holds until `end`."""
+    private, who = load_pem_private_key(key, None), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "crm")])
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    builder = x509.CertificateBuilder(who, who, private.public_key(), 1, end - timedelta(days=365), end)
+    return builder.sign(private, SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 Lines = Callable[..., list[str]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from proxy.settings import load
 from proxy.settings.lint import RULES
 from proxy.settings.schema import DOCS
-from tests.unit.settings.conftest import CLIENT, GRANT, TOKEN_URL, Loaded, Write
+from tests.unit.settings.conftest import CLIENT, GRANT, TOKEN_URL, Loaded, Write, certificate_over
 
 CLEAR = "the secret stands here in clear; an environment variable or a file of its own keeps it out"
 URL = "goes into the URL, which servers and proxies log"
@@ -20,6 +21,7 @@ ROTATED = (
 )
 POST = GRANT + "client_auth: client_secret_post\n"
 PUBLIC = f"type: login_token\n{TOKEN_URL}client_secret: {{env: CRM_SECRET}}\n"
+LOGIN = f"type: login_token\n{TOKEN_URL}password: {{env: CRM_SECRET}}\n"
 RENEWED = f"type: oauth2_refresh_token\n{CLIENT}refresh_token: {{env: CRM_SECRET}}\n"
 
 FOUND = {
@@ -67,9 +69,50 @@ FOUND = {
     ),
     "secret_in_query: parameter": (
         GRANT + "token_request: {params: [{key: s, value: '${client_secret}', in: query}]}\n",
-        [f"token_request.params: client_secret {URL}"],
+        [f"token_request.params[0].value: client_secret {URL}"],
     ),
-    "secret_in_query: URL": (GRANT.replace("/token", "/?s=${client_secret}"), [f"token_url: a secret {URL}"]),
+    "secret_in_query: place in a parameter": (
+        GRANT + "token_request: {params: [{key: s, value: {env: CRM_SECRET}, in: query}]}\n",
+        [f"token_request.params[0].value: a secret {URL}"],
+    ),
+    "secret_in_query: value in a parameter": (
+        GRANT + "values: {v: {file: secret}}\ntoken_request: {params: [{key: s, value: '${values.v}', in: query}]}\n",
+        [f"token_request.params[0].value: values.v {URL}"],
+    ),
+    "secret_in_query: parameter of a GET": (
+        GRANT + "values: {my_secret: {env: CRM_SECRET}}\ntoken_request: {method: GET, params: [{key: s, value: '${values.my_secret}'}]}\n",
+        [f"token_request.params[0].value: values.my_secret {URL}"],
+    ),
+    "secret_in_query: name of a parameter": (
+        GRANT + "token_request: {params: [{key: api_key, value: '${env:CRM_SECRET}', in: query}]}\n",
+        [f"token_request.params[0].value: env:CRM_SECRET {URL}"],
+    ),
+    "secret_in_query: parameter of a step": (
+        LOGIN + "steps: [{token_url: 'https://a.example', token_request: {params: [{key: p, value: '${password}', in: query}]}}]\n",
+        [f"steps[0].token_request.params[0].value: password {URL}"],
+    ),
+    "secret_in_query: URL": (GRANT.replace("/token", "/?s=${client_secret}"), [f"token_url: client_secret {URL}"]),
+    "secret_in_query: name in the URL": (GRANT.replace("/token", "/?tenant=a&api_key=hunter2"), [f"token_url: a secret {URL}"]),
+    "secret_in_query: key": (
+        "type: secure_parameter\nvalue: {env: CRM_SECRET}\ntoken_placement: {query: key}\n",
+        [f"token_placement.query: the key {URL}; a header is safer where the API takes one"],
+    ),
+    "literal_secret: parameter": (
+        GRANT + "token_request: {params: [{key: api_key, value: hunter2}, {key: token_type, value: jwt}]}\n",
+        [f"token_request.params[0].value: {CLEAR}"],
+    ),
+    "literal_secret: body": (
+        LOGIN + "token_request: {body: {user: u, login: [{password: hunter2}], secret: '${password}', key: ''}, content_type: json}\n",
+        [f"token_request.body.login[0].password: {CLEAR}"],
+    ),
+    "doubled_prefix": (
+        "type: secure_parameter\nvalue: 'Bearer ${env:CRM_SECRET}'\n",
+        ['value: it begins with what token_placement.prefix puts before it; take that out, or say token_placement: {prefix: ""}'],
+    ),
+    "certificate_ends": (
+        GRANT + "certificate: {file: ending}\ntoken_request: {tls: {cert: ending, key: key}}\n",
+        [f"{key}: the certificate has expired, on 2026-01-31; renew it" for key in ("certificate", "token_request.tls.cert")],
+    ),
     "unused_secret": (PUBLIC, ["client_secret: it is not sent: client_auth is none"]),
     "rotated_refresh_token": (
         RENEWED,
@@ -84,6 +127,7 @@ def test_a_habit_that_ends_badly_is_told(loaded: Loaded, write: Write, credentia
     write("open", "x").chmod(0o644)
     loaded(GRANT)
     write("open-key", Path("key").read_bytes()).chmod(0o644)
+    write("ending", certificate_over(Path("key").read_bytes(), datetime(2026, 1, 31, tzinfo=UTC)))
 
     assert [re.sub(r"^\S+: credentials\.crm\.", "", warning) for warning in loaded(credential).warnings] == expected
 
@@ -96,6 +140,9 @@ SILENT = {
     "cleartext on loopback": GRANT.replace("https://login.example", "http://127.0.0.1:1"),
     "a secret in a template": PUBLIC + "token_request: {body: {s: '${client_secret}'}}\n",
     "a refresh token that stays": RENEWED + "token_response: {refresh_token: null}\n",
+    "a key without what is put before it": "type: secure_parameter\nvalue: 'Bearer x-${env:CRM_SECRET}'\ntoken_placement: {prefix: ''}\n",
+    "a tenant from a variable": GRANT
+    + "values: {t: {env: CRM_SECRET}}\ntoken_request: {params: [{key: tenant, value: '${values.t}', in: query}]}\n",
     "a short token": GRANT + "lifetime: {fixed: 2s}\n",
 }
 
@@ -107,6 +154,22 @@ def test_what_is_well_brings_no_warning(loaded: Loaded, credential: str) -> None
 
 
 ROUTES = {
+    "literal_secret: header": (
+        "upstream: 'https://api.example', inject: {headers: {X-Env: prod, X-Api-Key: hunter2}}",
+        f"inject.headers.X-Api-Key: {CLEAR}",
+    ),
+    "literal_secret: Cookie": (
+        "upstream: 'https://api.example', inject: {headers: {Cookie: a=hunter2}}",
+        f"inject.headers.Cookie: {CLEAR}",
+    ),
+    "secret_in_query: injected": (
+        "upstream: 'https://api.example', inject: {query: {api_key: '${env:CRM_SECRET}'}}",
+        f"inject.query.api_key: a secret {URL}",
+    ),
+    "certificate_ends": (
+        "upstream: 'https://api.example', tls: {cert: ending, key: key}",
+        "tls.cert: the certificate has expired, on 2026-01-31; renew it",
+    ),
     "cleartext": ("upstream: 'http://api.example', allow_plaintext: true", "upstream: http shows the token and everything else on the way"),
     "unreachable_route": (
         "upstream: 'https://api.example'",
@@ -119,11 +182,12 @@ ROUTES = {
 }
 
 
-@pytest.mark.parametrize(("rule", "route", "text"), [(rule, *case) for rule, case in ROUTES.items()])
+@pytest.mark.parametrize(("rule", "route", "text"), [(rule.partition(":")[0], *case) for rule, case in ROUTES.items()])
 def test_a_route_s_habits_are_told(loaded: Loaded, write: Write, rule: str, route: str, text: str) -> None:
     """As a credential's are."""
     loaded(GRANT)
     write("open-key", Path("key").read_bytes()).chmod(0o644)
+    write("ending", certificate_over(Path("key").read_bytes(), datetime(2026, 1, 31, tzinfo=UTC)))
     prefix = "/a%2f..%2fb" if rule == "unreachable_route" else "/a"
 
     warnings = load([write("proxy.yaml", f"routes: [{{prefix: {prefix}, credential: none, {route}}}]\n")]).warnings
@@ -145,6 +209,14 @@ def test_the_password_of_a_proxy_is_a_secret(write: Write) -> None:
     ]
 
 
+def test_what_a_preset_decides_is_not_told(loaded: Loaded) -> None:
+    """Nobody can change it; what the user writes anew is told again."""
+    marketo = "provider: marketo\nvalues: {munchkin: 123-ABC-456}\nclient_id: a\nclient_secret: {env: CRM_SECRET}\n"
+
+    assert loaded(marketo).warnings == ()
+    assert [told.rule for told in loaded(marketo + "token_request: {method: GET}\n").warnings] == ["secret_in_query"]
+
+
 def test_an_alias_that_another_takes_is_used(loaded: Loaded) -> None:
     """Only the one that nobody names is told."""
     static = "{type: secure_parameter, value: {env: CRM_SECRET}}"
@@ -156,7 +228,7 @@ def test_an_alias_that_another_takes_is_used(loaded: Loaded) -> None:
 def test_every_rule_is_documented_and_tested() -> None:
     """docs/configuration.md lists the rules as they are, and each has a case here."""
     listed = re.findall(r"^\| `(\w+)` \| [^|]+ \|$", DOCS.read_text(encoding="utf-8").partition("warns of\n")[2], re.MULTILINE)
-    cases = {name.partition(":")[0] for name in FOUND} | ROUTES.keys() | {"unused_credential", "proxy_password"}
+    cases = {name.partition(":")[0] for name in (*FOUND, *ROUTES)} | {"unused_credential", "proxy_password"}
 
     assert listed == list(RULES)
     assert cases == RULES.keys()

@@ -128,7 +128,7 @@ BROKEN_KEYS = {
     ),
     "no certificate": (
         ", tls: {cert: proxy.yaml, key: proxy.yaml}",
-        ["proxy.yaml:3:82: routes[0].tls.cert: proxy.yaml and proxy.yaml: not a PEM certificate and its key, without password"],
+        ["proxy.yaml:3:82: routes[0].tls.cert: proxy.yaml: no PEM certificate in it; expected -----BEGIN CERTIFICATE-----"],
     ),
     "host with a port": (", host: 'a:1'", ["proxy.yaml:3:76: routes[0].host: expected a host name, without port or scheme"]),
     "probe path": (", probe: {path: me}", ["proxy.yaml:3:84: routes[0].probe.path: a path begins with /: write /me"]),

@@ -29,7 +29,7 @@ Write = Callable[[str, str | bytes], Path]
 TEXT = DOCS.read_text(encoding="utf-8")
 KEYS = {key.path: (key.type, key.default) for key in every_key()}
 BLOCKS = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
-WARNED = {"bullhorn.yaml", "marketo.yaml"}  # a refresh token that rotates, and a secret in a query: what these vendors ask for
+WARNED = {"bullhorn.yaml"}  # a refresh token that rotates: what this vendor asks for
 PRESETS = ROOT / "config" / "providers"  # no examples
 ALL_FILES = sorted(path for path in (ROOT / "config").rglob("*.yaml") if path.parent != PRESETS)
 EXAMPLES = [path for path in ALL_FILES if path.name != "security-material.yaml"]
