@@ -73,6 +73,13 @@ def test_cut_after_redaction() -> None:
     assert len(shown) == MAX_QUOTED
 
 
+@given(secret=st.text(ascii_uppercase + "% é", min_size=1, max_size=60), filler=st.text("az.,é \n", max_size=40))
+def test_no_cut_shows_a_part_of_a_secret(secret: str, filler: str) -> None:
+    """Wherever it falls: a long text of a secret, again and again, shows nothing of it."""
+    shown = quoted(f"{secret}{filler}x" * MAX_READ, (secret,)).replace("[redacted]", "")
+    assert not set(shown) & {*ascii_uppercase, "%"}
+
+
 @pytest.mark.parametrize("secret", ["hunter2 hunter2 hunter2 ", "pässwörter", "Hunter2-" * 5])
 @pytest.mark.parametrize("missing", range(1, 8))
 def test_no_half_of_a_secret_at_the_end_of_what_is_read(secret: str, missing: int) -> None:
