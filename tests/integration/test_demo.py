@@ -67,6 +67,11 @@ def test_every_line_is_as_it_should_be(shown: subprocess.CompletedProcess[str]) 
     assert re.search(r"^\u2713   in all .* \d+ calls, 5 token requests", shown.stdout, re.MULTILINE)
 
 
+def test_it_shows_no_secret(shown: subprocess.CompletedProcess[str]) -> None:
+    """Its clients' secrets and its tokens are drawn anew at every start, so that nothing as long and as dense as one may be seen."""
+    assert re.findall(r"[A-Za-z0-9_-]{24,}", shown.stdout) == []
+
+
 @pytest.mark.parametrize(
     "evidence",
     [

@@ -5,6 +5,7 @@ One bearerd with an alias for each place.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tests.fakes.token_server import TokenServer
     from tests.integration.applications import Caller
     from tests.integration.conftest import StartBearerd
+
+MORE_THAN_THREADS = 33  # the loop's own pool has 32 at most
 
 
 def credential(tokens: TokenServer, alias: str, secret: object) -> dict[str, Any]:
@@ -102,6 +105,37 @@ async def test_a_program_that_fails(token_server: TokenServer, raw_upstream: Raw
     assert running.wait_for(lambda line: "exited with status 4" in (line.get("log_detail") or ""))
     assert "half-a-secret" not in running.said + got.body.decode()
     assert token_server.requests == []
+
+
+def files(folder: Path, pattern: str) -> int:
+    return len(list(folder.glob(pattern)))
+
+
+async def test_programs_that_hang_hold_up_nobody_else(
+    tmp_path: Path, token_server: TokenServer, raw_upstream: RawUpstream, bearerd: StartBearerd, caller: Caller
+) -> None:
+    """However many do, another alias finds its token endpoint by name and is served; and all of them end with bearerd."""
+    hanging = [f"hanging-{number}" for number in range(MORE_THAN_THREADS)]
+    began = "import sys, time; open(sys.argv[1], 'w'); time.sleep(60)"
+    programs = {
+        name: {"command": [sys.executable, "-S", "-c", began, str(tmp_path / f"{name}.began")], "timeout": "60s"} for name in hanging
+    }
+    named = {**credential(token_server, "crm", "a-good-secret"), "token_url": token_server.token_url.replace("127.0.0.1", "localhost")}
+    running = bearerd(
+        *(route(alias, raw_upstream) for alias in ("crm", *hanging)),
+        credentials={"crm": named, **{name: credential(token_server, name, secret) for name, secret in programs.items()}},
+    )
+    waiting = [asyncio.create_task(caller.get(f"{running.url}/{name}")) for name in hanging]
+
+    async def all_began() -> bool:
+        return files(tmp_path, "*.began") == len(hanging)
+
+    await until(all_began, seconds=30)
+    got = await caller.get(f"{running.url}/crm")
+    assert (got.status, [task.done() for task in waiting]) == (200, [False] * len(hanging))
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def test_a_check_runs_no_program(tmp_path: Path) -> None:
