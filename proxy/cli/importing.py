@@ -6,9 +6,10 @@ Exit status: 0 all was translated, 5 a part stands as a comment, 2 a wrong file;
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import click
 
 from proxy.cli.configuration import fail
 from proxy.importing import cpi, destination, service_key
+from proxy.importing.kinds import mistaken
 from proxy.importing.reading import MAX_FILE, WrongFileError
 from proxy.importing.writing import Places, write
 
@@ -91,18 +93,33 @@ def from_service_key(file: str, output: str | None, routes: str | None, secrets_
 
 
 def _import(name: str, translate: Translator, wanted: Wanted, *, notes: tuple[str, ...] = ()) -> None:
-    file = wanted.file
+    file, data = wanted.file, _content(wanted.file)
+    if (other := mistaken(name, data)) is not None:
+        fail([f"{_shown(file)}: {other[0]}: bearerd import {other[1]} {shlex.quote(file)}"])
     try:
-        entries = translate(_content(file), "imported" if file == "-" else Path(file).stem)
+        entries = translate(data, "imported" if file == "-" else Path(file).stem)
     except WrongFileError as exc:
         fail([f"{_shown(file)}{f':{exc.line}:{exc.column}' if exc.line else ''}: {exc}"])
     written = write(name, entries, notes, wanted.places)
     _keep(written, wanted)
-    for line in written.summary:
+    for line in (*written.summary, *_beside(written, wanted)):
         click.echo(line, err=True)
     if wanted.output is None:
         click.echo(written.material, nl=False)
     sys.exit(0 if written.whole else PARTLY)
+
+
+def _beside(written: Written, wanted: Wanted) -> Iterator[str]:
+    """What to do with it now, or that there is nothing."""
+    if not written.summary:
+        yield "nothing in it: the list is empty"
+    elif wanted.routes and wanted.output:
+        yield f"next: bearerd check --config {shlex.quote(wanted.routes)}"
+    elif written.credentials and wanted.output:
+        yield f"next: name the file in a proxy.yaml with routes: security_material: [{wanted.output}]"
+    elif written.credentials:
+        where = wanted.routes or "a proxy.yaml with routes"
+        yield f"next: keep this in a file (--output PATH), and name it in {where}: security_material: [PATH]"
 
 
 def _content(file: str) -> bytes:

@@ -112,6 +112,14 @@ def translate(data: bytes, fallback: str) -> list[Entry]:
     return [_entry(entity, fallback) for entity in _entities(read(data, xml=True))]
 
 
+def holds(found: Any) -> bool:
+    """Whether this is such an export, with an entity that is known in it."""
+    try:
+        return bool(_entities(found))
+    except WrongFileError:
+        return False
+
+
 def _entities(found: Any) -> list[Mapping[str, Any]]:
     if isinstance(found, dict) and "error" in found and "Name" not in found:
         raise WrongFileError("the API answered an error, and nothing was exported")
@@ -119,7 +127,9 @@ def _entities(found: Any) -> list[Mapping[str, Any]]:
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict | list):
             found = found[wrapper]
     entities = [found] if isinstance(found, dict) else found
-    if not entities or not all(isinstance(entity, dict) for entity in entities):
+    if entities == []:  # an answer like any other: nothing is deployed
+        return []
+    if not isinstance(entities, list) or not all(isinstance(entity, dict) for entity in entities):
         raise WrongFileError("expected entities of CPI's OData API")
     if not any(_kind(entity) for entity in entities):
         raise WrongFileError(f"none of {', '.join(KEYS)} is in it")
@@ -215,7 +225,7 @@ def _user_credentials(draft: Draft, said: Mapping[str, str], _parameters: object
         draft.blocked = (
             "only the kinds default and successfactors are a user and a password; an OAuth2 one is exported as OAuth2ClientCredentials"
         )
-        draft.leave("Kind", said["Kind"], "as above")
+        draft.leave("Kind", said["Kind"], draft.blocked)
     if company and kind != "successfactors":
         draft.leave("CompanyId", company, "of use for the kind successfactors alone")
 

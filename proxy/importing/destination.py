@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.importing.destination_keys import AROUND, FAMILIES, KEYS, KINDS, Kind
+from proxy.importing.destination_keys import AROUND, FAMILIES, KEYS, KINDS, NOT_HTTP, Kind
 from proxy.importing.entries import Entry, Held
 from proxy.importing.reading import WrongFileError, read
 from proxy.importing.rules import Draft, as_template, texts
@@ -22,6 +22,8 @@ _SPECIAL = {  # read by the functions below, all at once
     "clientAssertion.destinationName",
 }  # fmt: skip
 _WITHOUT_ENDPOINT = {"", "user_credentials"}
+_SURE = {"authentication", "proxytype", "destinationconfiguration"}
+_PROTOCOLS = {"RFC", "LDAP", "MAIL", "TCP"}
 _FOREIGN = "of no use for this type of authentication"
 
 
@@ -34,11 +36,17 @@ def translate(data: bytes, fallback: str) -> list[Entry]:
     return [_entry(destination, fallback) for destination in _destinations(read(data, properties=True))]
 
 
+def holds(found: Any) -> bool:
+    """Whether this is a destination or a list of them, and surely nothing else."""
+    flat = [_inner(item) for item in (found if isinstance(found, list) else [found])]
+    return any(isinstance(item, dict) and (_SURE & set(map(str.casefold, item)) or {"Name", "URL"} <= item.keys()) for item in flat)
+
+
 def _destinations(found: Any) -> list[Mapping[str, Any]]:
     flat = [_inner(item) for item in (found if isinstance(found, list) else [found])]
-    if not flat or not all(isinstance(item, dict) for item in flat):
+    if not all(isinstance(item, dict) for item in flat):
         raise WrongFileError("expected destinations of SAP BTP")
-    if not any({"Authentication", "URL", "Name"} & item.keys() for item in flat):
+    if flat and not any({"Authentication", "URL", "Name"} & item.keys() for item in flat):
         raise WrongFileError("no destination in it: nothing has a Name, a URL or an Authentication")
     return flat
 
@@ -60,9 +68,11 @@ def _entry(given: Mapping[str, Any], fallback: str) -> Entry:
     authentication = said.get("Authentication", "NoAuthentication")
     draft.source = authentication if authentication in KINDS else "destination"
     kind = KINDS.get(authentication, Kind(why="this type of authentication is not known", blocked=True))
-    if kind.blocked:
+    if (protocol := said.get("Type", "HTTP")).casefold() != "http":
+        draft.blocked = f"its Type is {protocol if protocol in _PROTOCOLS else 'another'}, and {NOT_HTTP}"
+    elif kind.blocked:
         draft.blocked = kind.why
-        draft.leave("Authentication", authentication, "see above", documented=authentication in KINDS)
+        draft.leave("Authentication", authentication, kind.why, documented=authentication in KINDS)
     for key, value in said.items():
         if not _belongs(KEYS[key].ours, kind):
             draft.leave(key, value, _FOREIGN, documented=not KEYS[key].held, matters=False)
@@ -240,6 +250,7 @@ class _Making:
             draft.put(("assertion", "audience") if saml else ("audience",), as_template(said["audience"]) if saml else said["audience"])
         if saml and "companyId" in said:
             draft.param("company_id", said["companyId"], "body")
+            draft.put(("assertion", "encoding"), "base64")  # SuccessFactors' documentation, against RFC 7522 §2.1
         if saml and "apiKey" in said:
             draft.put(("assertion", "attributes"), {"api_key": draft.secret_value("api_key", said["apiKey"])})
         elif saml and "companyId" in said:

@@ -22,6 +22,7 @@ class Kind:
 
 
 _NO_CONNECTOR = "the Cloud Connector's tunnel is not spoken here; run bearerd where the system can be reached"
+NOT_HTTP = "a proxy for HTTP forwards no other protocol"
 _CALLERS = "whose token it is, is checked on the way in, before a token is asked for"
 _ASSERTED = "an assertion's attributes are said by assertion.attributes, one by one"
 
@@ -63,7 +64,7 @@ def _internet(value: str) -> object:
 
 def _http(value: str) -> object:
     if value.casefold() != "http":
-        raise ValueError("a proxy for HTTP forwards no other protocol")
+        raise ValueError(NOT_HTTP)
     return SAME
 
 
@@ -136,7 +137,7 @@ KEYS: Mapping[str, Rule] = {
     "SystemUser": Rule("assertion.subject", convert=as_template),
     "companyId": Rule(
         "assertion.attributes",
-        "with token_request.params: company_id in the body, and api_key in the assertion, as SuccessFactors takes them",
+        "company_id in token_request.params, api_key in the assertion, assertion.encoding base64: as SuccessFactors takes them",
     ),
     "apiKey": Rule("assertion.attributes.api_key", "as a value that is kept secret"),
     "assertionIssuer": Rule("assertion.issuer", convert=as_template),

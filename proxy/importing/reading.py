@@ -110,7 +110,7 @@ def _atom(text: str) -> Any:
         line, column = exc.position
         raise WrongFileError("not valid XML", line, column + 1) from None
     entries = [_entry(entry, MAX_DEPTH) for entry in ([root] if root.tag == f"{_ATOM}entry" else root.iterfind(f"{_ATOM}entry"))]
-    if not entries:
+    if not entries and root.tag != f"{_ATOM}feed":
         raise WrongFileError("expected an Atom feed or entry with OData properties", 1, 1)
     return entries
 

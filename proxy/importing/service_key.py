@@ -59,6 +59,11 @@ def translate(data: bytes, fallback: str) -> list[Entry]:
     return entries
 
 
+def holds(found: Any) -> bool:
+    """Whether there is a service key in it."""
+    return any(True for _ in _keys(found, {}, ""))
+
+
 def _keys(found: Any, around: Mapping[str, Any], name: str) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], str]]:
     """Every mapping with a clientid, with the one around it and the nearest name."""
     if isinstance(found, list):

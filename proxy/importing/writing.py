@@ -18,6 +18,7 @@ from proxy.importing.secrecy import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_ASKED_FOR = "https://HOST of the API that the token is for"
 WIDTH = 110  # columns of a comment's words
 _ORDER = (
     *("ca", "cert"),
@@ -62,13 +63,17 @@ class SecretFile:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What an import comes to; `summary` has a line for each entry, and `whole` says whether everything that matters was translated."""
+    """What an import comes to; `summary` has a line for each entry, and `whole` says whether everything that matters was translated.
+
+    `credentials` is how many of them can be used as they are.
+    """
 
     material: str
     routes: str
     files: tuple[SecretFile, ...]
     summary: tuple[str, ...]
     whole: bool
+    credentials: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +124,7 @@ def write(command: str, entries: Sequence[Entry], notes: Iterable[str], places: 
         material += ["", *_indented(block.material)]
     routes = [head[0], "version: 1"]
     routes += [_dump({"security_material": _Words([places.material])})] if places.material else []
-    listed = any(block.routed for block in blocks)
-    routes += ["routes:" if listed else "routes: []"]
+    routes += ["routes:" if any(block.route for block in blocks) else "routes: []"]
     for block in blocks:
         routes += _indented(block.route)
     return Written(
@@ -129,6 +133,7 @@ def write(command: str, entries: Sequence[Entry], notes: Iterable[str], places: 
         files=tuple(pen.files),
         summary=tuple(block.line for block in blocks),
         whole=all(entry.whole for entry in entries),
+        credentials=sum(block.real for block in blocks),
     )
 
 
@@ -138,7 +143,6 @@ class _Block:
     route: list[str]
     line: str
     real: bool
-    routed: bool
 
 
 class _Pen:
@@ -162,21 +166,28 @@ class _Pen:
         if entry.blocked:
             lines += _comment([f"Not translated: {entry.blocked}.", *(["As far as it is known:"] if credential else [])], "")
         lines += [f"#   {line}" for line in credential] if entry.blocked else credential
-        lines += _left(entry.left)
+        lines += _left(entry.left, entry.blocked)
         route = self._route(entry, alias)
         if route and not self._places.routes_apart:
             lines += ["# Its route, for the file of the routes:", *(f"#   {line}" for line in route)]
         if entry.blocked:
             route = [f"# {line}" for line in route]
         real = bool(credential) and not entry.blocked
-        return _Block(lines, route, self._line(entry, alias), real, bool(route) and not entry.blocked)
+        if real and not route and self._places.routes_apart:
+            route = self._unfinished(entry, alias)
+        return _Block(lines, route, self._line(entry, alias), real)
 
     def _route(self, entry: Entry, alias: str) -> list[str]:
         if entry.route is None or "upstream" not in entry.route:
             return []
         said = self._plain(entry.route, alias, kept=self._places.routes_apart and not entry.blocked)
-        route = {"prefix": f"/{alias}", "name": alias, "credential": alias if entry.material is not None else "none", **said}
-        return _dump([_ordered(route)]).split("\n")
+        return _route_lines(alias, alias if entry.material is not None else "none", said)
+
+    def _unfinished(self, entry: Entry, alias: str) -> list[str]:
+        """A route to fill in, as a comment: the export does not say which API the token is for."""
+        self._asked.append("fill in its route's upstream, which the export does not name")
+        said = {"upstream": _ASKED_FOR, **self._plain(entry.route or {}, alias, kept=False)}
+        return ["# Fill in the upstream, and take the # away:", *(f"# {line}" for line in _route_lines(alias, alias, said))]
 
     def _plain(self, value: object, alias: str, *, kept: bool) -> Any:
         """The tree with a reference in the place of each secret; secrets are written only where the tree is `kept`."""
@@ -220,21 +231,25 @@ class _Pen:
         return "; ".join([*told, *entry.notes, *self._asked])
 
 
+def _route_lines(alias: str, credential: str, said: Mapping[str, Any]) -> list[str]:
+    return _dump([_ordered({"prefix": f"/{alias}", "name": alias, "credential": credential, **said})]).split("\n")
+
+
 def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _left(left: Sequence[Left]) -> list[str]:
-    """The comment on what stayed behind: what matters, then what means nothing here."""
+def _left(left: Sequence[Left], told: str) -> list[str]:
+    """The comment on what stayed behind: what matters, then what means nothing here; each reason once, and not the one that was `told`."""
     lines: list[str] = []
     for title, some in (
         ("Not translated:", [one for one in left if one.matters]),
         ("Of no meaning here:", [one for one in left if not one.matters]),
     ):
         lines += [f"# {title}"] if some else []
-        for one in some:
-            lines.append(f"#   {quoted(one.key)[1:-1]}" + (f": {one.shown}" if one.shown else ""))
-            lines += _comment([one.why], "    ")
+        for why in dict.fromkeys(one.why for one in some):
+            lines += [f"#   {quoted(one.key)[1:-1]}" + (f": {one.shown}" if one.shown else "") for one in some if one.why == why]
+            lines += _comment([why] if why != told else [], "    ")
     return lines
 
 

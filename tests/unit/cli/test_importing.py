@@ -63,8 +63,9 @@ async def test_to_standard_output(run: Run, kind: str) -> None:
         "client_secret": {"env": "CRM_CLIENT_SECRET"},
         "client_auth": "client_secret_post" if kind == "service-key" else "client_secret_basic",
     }
-    assert told.stderr.splitlines() == [told.stderr.strip()]
-    assert told.stderr.strip().endswith("; set CRM_CLIENT_SECRET")
+    line, then = told.stderr.splitlines()
+    assert line.endswith("; set CRM_CLIENT_SECRET")
+    assert then == "next: keep this in a file (--output PATH), and name it in a proxy.yaml with routes: security_material: [PATH]"
     assert (told.exit_code, "hunter2" in told.output) == (0, False)
 
 
@@ -83,6 +84,7 @@ async def test_to_files_that_check_takes(run: Run, kind: str, folder: Path) -> N
     (folder / "conf").mkdir()
     told = await run("import", kind, "CRM.json", "--output", "conf/material.yaml", "--secrets-dir", "secrets")
     assert (told.exit_code, told.stdout) == (0, "")
+    assert told.stderr.endswith("next: name the file in a proxy.yaml with routes: security_material: [conf/material.yaml]\n")
     (secret,) = (folder / "secrets").iterdir()
     assert secret.read_text() == "hunter2"
     for path in (secret, folder / "conf" / "material.yaml"):
@@ -101,6 +103,7 @@ async def test_routes_that_check_takes(run: Run, folder: Path) -> None:
     (folder / "conf").mkdir()
     told = await run("import", "destination", "d.json", "--output", "material.yaml", "--routes", "conf/routes.yaml", "--secrets-dir", "s")
     assert told.exit_code == 0
+    assert told.stderr.endswith("next: bearerd check --config conf/routes.yaml\n")
     told = await run("check", "--config", "conf/routes.yaml")
     assert told.exit_code == 0, told.output
     assert "/ui5/* -> https://ui5.example/*" in told.stdout
@@ -131,7 +134,7 @@ async def test_what_is_not_translated(run: Run, folder: Path) -> None:
     ("text", "line"),
     [
         ('{"d":\n  hunter2}', "e.json:2:3: not valid JSON: Expecting value"),
-        ("[]", "e.json: expected entities of CPI's OData API"),
+        ("[1]", "e.json: expected entities of CPI's OData API"),
         ("<a>\n</b>", "e.json:2:3: not valid XML"),
         ("", "e.json: the file is empty"),
     ],
@@ -141,6 +144,56 @@ async def test_a_wrong_file(run: Run, folder: Path, text: str, line: str) -> Non
     (folder / "e.json").write_text(text)
     told = await run("import", "cpi", "e.json")
     assert (told.exit_code, told.stdout, told.stderr) == (2, "", f"{line}\n")
+
+
+MISTAKEN = {
+    "cpi": "this is security material of SAP Cloud Integration",
+    "destination": "these are destinations",
+    "service-key": "this is a service key",
+}
+
+
+@pytest.mark.parametrize("asked", EXPORTS)
+async def test_one_export_for_another(run: Run, kind: str, asked: str) -> None:
+    """An export that was taken for another one is told by its name, with the command that takes it."""
+    told = await run("import", asked, "CRM.json")
+    if asked == kind:
+        assert told.exit_code == 0
+        return
+    line = f"CRM.json: {MISTAKEN[kind]}: bearerd import {kind} CRM.json\n"
+    assert (told.exit_code, told.stdout, told.stderr) == (2, "", line)
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("cpi", '{"d": {"results": []}}'),
+        ("cpi", '{"value": []}'),
+        ("cpi", "[]"),
+        ("cpi", '<feed xmlns="http://www.w3.org/2005/Atom"/>'),
+        ("destination", "[]"),
+    ],
+)
+async def test_an_empty_list(run: Run, folder: Path, asked: str, text: str) -> None:
+    """Nothing to import is an answer, and it is said."""
+    (folder / "e.json").write_text(text)
+    told = await run("import", asked, "e.json")
+    assert (told.exit_code, told.stderr) == (0, "nothing in it: the list is empty\n")
+    assert yaml.safe_load(told.stdout) == {"credentials": {}}
+
+
+async def test_a_route_to_fill_in(run: Run, folder: Path) -> None:
+    """A key that names no API leaves a route to fill in, and nothing more is needed then."""
+    (folder / "CRM.json").write_text(json.dumps(KEY))
+    told = await run("import", "service-key", "CRM.json", "--output", "m.yaml", "--routes", "r.yaml", "--secrets-dir", "s")
+    assert (told.exit_code, "fill in its route's upstream" in told.stderr) == (0, True)
+    lines = [line.replace("  # ", "  ", 1) for line in (folder / "r.yaml").read_text().splitlines() if "Fill in" not in line]
+    (folder / "r.yaml").write_text("\n".join(lines))
+    told = await run("check", "--config", "r.yaml")
+    assert (told.exit_code, "routes[0].upstream" in told.stderr) == (2, True), told.output
+    (folder / "r.yaml").write_text("\n".join(lines).replace("HOST of the API that the token is for", "api.example"))
+    told = await run("check", "--config", "r.yaml")
+    assert (told.exit_code, "/CRM/* -> https://api.example/*" in told.stdout) == (0, True), told.output
 
 
 @pytest.mark.parametrize(

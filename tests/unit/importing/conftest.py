@@ -36,8 +36,8 @@ class Import:
 
     @property
     def routes(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = yaml.safe_load(self.written.routes)["routes"]
-        return found
+        found: list[dict[str, Any]] | None = yaml.safe_load(self.written.routes)["routes"]
+        return found or []  # none but comments
 
     @property
     def left(self) -> set[str]:

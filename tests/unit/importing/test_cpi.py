@@ -204,11 +204,17 @@ def test_several(bring: Bring) -> None:
     assert '#   Colour: "red"' in brought.written.material
 
 
-@pytest.mark.parametrize("export", [{}, [], {"d": {"results": []}}, [1], {"d": 1}, {"error": {"code": "x"}}, {"Name": "x"}, {"d": [[]]}])
+@pytest.mark.parametrize("export", [{}, [1], {"d": 1}, {"error": {"code": "x"}}, {"Name": "x"}, {"d": [[]]}])
 def test_no_export(export: object, bring: Bring) -> None:
     """What holds no entity is refused."""
     with pytest.raises(WrongFileError):
         bring(translate, export)
+
+
+@pytest.mark.parametrize("export", [[], {"d": {"results": []}}, {"value": []}])
+def test_an_empty_list(export: object, bring: Bring) -> None:
+    """A tenant without such material answers so."""
+    assert bring(translate, export).entries == []
 
 
 def test_every_field_of_the_table(bring: Bring) -> None:

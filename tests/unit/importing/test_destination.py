@@ -84,7 +84,7 @@ TYPES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
             "client_id": "key",
             "client_auth": "none",
             "client_secret": None,
-            "assertion": {"audience": "www.successfactors.com", "attributes": {"api_key": "${client_id}"}},
+            "assertion": {"audience": "www.successfactors.com", "encoding": "base64", "attributes": {"api_key": "${client_id}"}},
             "token_request": {"params": [{"key": "company_id", "value": "ACME"}]},
             **SIGNED,
         },
@@ -266,7 +266,6 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], set[str]
         {"ProxyType", "CloudConnectorLocationId"},
     ),
     "a private link": ({"ProxyType": "PrivateLink"}, {}, {}, {"ProxyType"}),
-    "another protocol": ({"Type": "RFC"}, {}, {}, {"Type"}),
     "a key store of nothing": ({"KeyStoreLocation": "a.p12"}, {}, {}, set()),
     "an unknown key": ({"stage": "dev", "myToken": "hunter2"}, {}, {}, {"stage", "myToken"}),
     "a key twice": ({"NAME": "other"}, {}, {}, {"NAME"}),
@@ -284,6 +283,7 @@ def test_fields(bring: Bring, change: dict[str, Any], here: dict[str, Any], rout
     assert "hunter2" not in brought.written.material + brought.written.routes
 
 
+ON_PREMISE = {"ProxyType": "OnPremise", "CloudConnectorLocationId": "he4"}
 SAML: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
     "the subject": ({"SystemUser": "XP264"}, {"subject": "XP264"}, set()),
     "its form": ({"nameIdFormat": "urn:x", "SystemUser": "a"}, {"name_id_format": "urn:x", "subject": "a"}, set()),
@@ -352,7 +352,29 @@ def test_an_upstream_that_is_none(bring: Bring) -> None:
     assert (brought.credentials, brought.routes, brought.left) == ({"crm": HERE}, [], {"URL"})
 
 
-@pytest.mark.parametrize("export", [{}, [], [1], {"a": 1}, {"destinationConfiguration": 1}])
+@pytest.mark.parametrize(("protocol", "said"), [("RFC", "RFC"), ("LDAP", "LDAP"), ("hunter2", "another")])
+@pytest.mark.parametrize("authentication", ["BasicAuthentication", "PrincipalPropagation", ""])
+def test_another_protocol(bring: Bring, protocol: str, said: str, authentication: str) -> None:
+    """What is not HTTP is not translated, for that reason and no other, told once."""
+    brought = bring(translate, {"Name": "erp", "Type": protocol, "Authentication": authentication, "jco.client.ashost": "erp"})
+    why = f"its Type is {said}, and a proxy for HTTP forwards no other protocol"
+    assert (brought.credentials, brought.entries[0].blocked, "Type" in brought.left) == ({}, why, True)
+    assert "see above" not in brought.written.material
+
+
+def test_a_reason_is_told_once(bring: Bring) -> None:
+    """However many keys stay behind for it."""
+    material = bring(translate, {**BASE, "Authentication": "PrincipalPropagation", **ON_PREMISE}).written.material
+    assert " ".join(material.replace("#", "").split()).count("tunnel is not spoken here") == 1
+    assert [key for key in ("Authentication", *ON_PREMISE) if f"#   {key}: " not in material] == []
+
+
+def test_an_empty_list(bring: Bring) -> None:
+    """Is an answer like any other, with nothing in it."""
+    assert bring(translate, []).entries == []
+
+
+@pytest.mark.parametrize("export", [{}, [1], {"a": 1}, {"destinationConfiguration": 1}])
 def test_no_export(export: object, bring: Bring) -> None:
     """What holds no destination is refused."""
     with pytest.raises(WrongFileError):

@@ -96,8 +96,9 @@ def take(folder: Path, monkeypatch: pytest.MonkeyPatch, pems: dict[str, str], tr
     everything = translate(json.dumps(export).encode(), "fallback")
     written = write("x", everything, (), Places(material="material.yaml", routes_apart=True))
     (folder / "material.yaml").write_text(written.material)
-    unrouted = "" if "- prefix" in written.routes.replace("# - prefix", "") else "\n".join(SPARE)
-    (folder / "routes.yaml").write_text(written.routes.replace("routes: []", unrouted))
+    routes = written.routes.replace("routes: []", "routes:")
+    routed = "- prefix" in routes.replace("# - prefix", "")
+    (folder / "routes.yaml").write_text(routes if routed else routes.replace("routes:", "\n".join(SPARE), 1))
     for line in written.summary:
         for asked in line.split("; "):
             verb, _, name = asked.partition(" ")

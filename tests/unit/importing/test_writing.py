@@ -133,6 +133,25 @@ def test_no_secret(entries: list[Entry]) -> None:
     assert "hunter2" not in written.material + written.routes + "".join(written.summary) + repr(written) + repr(entries)
 
 
+UNFINISHED = """\
+routes:
+  # Fill in the upstream, and take the # away:
+  # - prefix: /CRM
+  #   name: CRM
+  #   upstream: https://HOST of the API that the token is for
+  #   credential: CRM
+"""
+
+
+def test_a_route_to_fill_in() -> None:
+    """Of a credential whose API the export does not name a route stands there as a comment, and its line says so."""
+    entry = Entry("service key", "CRM", {"type": "user_credentials", "password": Held("password")})
+    written = write("service-key", [entry], [], Places(routes_apart=True))
+    assert written.routes.endswith(UNFINISHED)
+    assert written.summary[0].endswith("; set CRM_PASSWORD; fill in its route's upstream, which the export does not name")
+    assert "Fill in" not in write("service-key", [entry], [], Places()).material
+
+
 def test_nothing_to_say() -> None:
     """Without a credential and without a route both files still load."""
     written = write("cpi", [CODE], [], Places(routes_apart=True))

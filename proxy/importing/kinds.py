@@ -1,0 +1,28 @@
+"""Which export a file is, so that one that was taken for another is told by its name.
+
+Pure; what could be two kinds is believed to be the one that was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from proxy.importing import cpi, destination, service_key
+from proxy.importing.reading import WrongFileError, read
+
+KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {  # by the word of the command: what it is called, how it is known
+    "cpi": ("this is security material of SAP Cloud Integration", lambda found: cpi.holds(found) and not destination.holds(found)),
+    "destination": ("these are destinations", destination.holds),
+    "service-key": ("this is a service key", service_key.holds),
+}
+
+
+def mistaken(kind: str, data: bytes) -> tuple[str, str] | None:
+    """What the file is and the word of the command for it, where it is another export than `kind`; None where it may be one."""
+    try:
+        found = read(data, xml=True, properties=True)
+    except WrongFileError:
+        return None
+    others = [(called, word) for word, (called, holds) in KINDS.items() if holds(found)]
+    return None if not others or any(word == kind for _, word in others) else others[0]
