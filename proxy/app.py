@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from proxy.http.active import ActiveRoute, RouteToken
 from proxy.http.body import MemoryBudget
 from proxy.http.handler import Handler
@@ -29,10 +27,10 @@ from proxy.oauth.refreshing import Refreshable
 from proxy.oauth.signing.signer import KeySigner
 from proxy.oauth.source import CachedTokenSource
 from proxy.oauth.store import TokenStore
-from proxy.oauth.token import TokenKey
 from proxy.oauth.transport import TokenTransport
 from proxy.oauth.transport import tls_context as token_tls_context
-from proxy.oauth.walk import family, fingerprint, presented
+from proxy.oauth.walk import presented
+from proxy.parts import bound, files_of, key_of, tls_files, used
 from proxy.watch import mark
 
 if TYPE_CHECKING:
@@ -40,16 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.egress import Egress
-    from proxy.http.routing import Route, RouteTLS
+    from proxy.http.routing import Route
     from proxy.logs import EventLog, Logs
     from proxy.metrics import Metrics
     from proxy.oauth.credential import Credential
     from proxy.oauth.options import TokenTLS
-    from proxy.oauth.token import Token
+    from proxy.oauth.token import Token, TokenKey
     from proxy.settings.model import Settings
-
-
-BINDING = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})  # client_auth that may bind tokens to the certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +107,7 @@ class App:
         self.signer: KeySigner = before.signer if before else KeySigner(wall=time.time, unique=_unguessable)
         self._contexts: dict[TokenTLS, ssl.SSLContext] = {}
         self.marks = {file: mark(file) for file in tls_files(settings)}
-        self.aliases = {alias: self._alias(credential, before) for alias, credential in settings.credentials.items()}
+        self.aliases = {alias: self._alias(used(said, settings.routes), before) for alias, said in settings.credentials.items()}
         self.routes = {route.name: self._route(route, before) for route in settings.routes}
         self.signer.keep({alias.key.family for app in filter(None, (before, self)) for alias in app.aliases.values()})
         self.others.aliases = self.aliases  # last: a configuration that cannot be built leaves the one before it whole
@@ -173,8 +168,8 @@ class App:
         egress = self.settings.egress
         known = before.aliases.get(credential.alias) if before else None
         same = known is not None and known.credential == credential and known.egress == egress
-        files = _files(credential.endpoint.token_request.tls) if credential.endpoint else ()
-        key = self._key(credential)
+        files = files_of(credential.endpoint.token_request.tls) if credential.endpoint else ()
+        key = key_of(credential, self.marks)
         if known is not None and same and known.key == key and self._same_files(before, egress.ca, *files):
             return known
         endpoint = self._endpoint(credential)
@@ -192,13 +187,6 @@ class App:
             in_turn=isinstance(credential.grant, Refreshable) and credential.grant.renews,
         )
         return Alias(credential, egress, key, endpoint, source)
-
-    def _key(self, credential: Credential) -> TokenKey:
-        """Under what the alias's tokens are kept; a certificate with a new content needs access tokens that are bound to it."""
-        certificate = credential.endpoint.token_request.tls.cert if credential.endpoint else None
-        beside = (self.marks[certificate],) if certificate is not None else ()
-        alias, grant = credential.alias, credential.grant
-        return TokenKey(fingerprint(alias, grant, *beside), family=family(alias, grant))
 
     def _endpoint(self, credential: Credential) -> TokenEndpoint:
         egress = self.settings.egress
@@ -232,13 +220,13 @@ class App:
         return self._contexts[own]
 
     def _route(self, said: Route, before: App | None) -> ActiveRoute:
-        egress, route = self.settings.egress, self._bound(said)
+        egress, route = self.settings.egress, bound(said, self.settings.credentials.get(said.credential))
         known = before.routes.get(route.name) if before else None
         token = self._route_token(route)
         same = (
             known is not None and known.route == route and known.token == token and before is not None and before.settings.egress == egress
         )
-        if known is not None and same and self._same_files(before, egress.ca, *_files(route.tls)):
+        if known is not None and same and self._same_files(before, egress.ca, *files_of(route.tls)):
             return known
         opened = Opening(self.resolver, egress, token.presented if token else ())
         return ActiveRoute(
@@ -249,15 +237,6 @@ class App:
             metrics=self._metrics.route(route.name),
             token=token,
         )
-
-    def _bound(self, route: Route) -> Route:
-        """The route, with its credential's client certificate where it has none of its own and tokens are bound to that (RFC 8705 §3)."""
-        alias = self.aliases.get(route.credential)
-        endpoint = alias.credential.endpoint if alias else None
-        if endpoint is None or endpoint.client_auth not in BINDING or route.tls.cert is not None:
-            return route
-        tls = endpoint.token_request.tls
-        return msgspec.structs.replace(route, tls=msgspec.structs.replace(route.tls, cert=tls.cert, key=tls.key))
 
     def _same_files(self, before: App | None, *files: str | None) -> bool:
         """Whether these files hold what they held when `before` read them."""
@@ -273,19 +252,6 @@ def route_token(alias: Alias) -> RouteToken:
     """Where a route with this alias has its tokens from."""
     said, options = alias.credential, presented(alias.credential.grant)
     return RouteToken(said.alias, alias.source, alias.key, said.scope, tuple(options), options)
-
-
-def tls_files(settings: Settings) -> tuple[str, ...]:
-    """The CA, certificate and key files that a configuration names; a new content is a new configuration."""
-    endpoints = [credential.endpoint for credential in settings.credentials.values() if credential.endpoint is not None]
-    said: list[RouteTLS | TokenTLS] = [route.tls for route in settings.routes]
-    said += [endpoint.token_request.tls for endpoint in endpoints]
-    named = [settings.egress.ca, *(file for tls in said for file in _files(tls))]
-    return tuple(dict.fromkeys(file for file in named if file is not None))
-
-
-def _files(tls: RouteTLS | TokenTLS) -> tuple[str | None, ...]:
-    return tls.ca, tls.cert, tls.key
 
 
 def _unguessable() -> str:

@@ -9,10 +9,11 @@ from proxy.oauth.options import EndpointOptions
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """One alias: its name and its grant, whose fields are the alias's options."""
+    """One alias: its name and its grant, whose fields are the alias's options; `kept` are names of what is kept of its answer."""
 
     alias: str
     grant: Grant
+    kept: frozenset[str] = frozenset()
 
     @property
     def endpoint(self) -> EndpointOptions | None:

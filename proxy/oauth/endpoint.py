@@ -230,6 +230,7 @@ class TokenEndpoint:
             refresh_token=self._store.refresh_token(key),
             prover=self._prover(key, secrets),
             keep_refresh_token=partial(self._store.keep_refresh_token, key),
+            kept=self._credential.kept,
         )
 
     def _prover(self, key: TokenKey, secrets: Mapping[Secret, str]) -> Prover | None:

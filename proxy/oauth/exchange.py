@@ -110,6 +110,7 @@ class Facts:
         signer: signs with keys; draws what a signature needs of randomness.
         keep_refresh_token: told of a new one as soon as it is heard, before anything else is made of the answer.
         prover: proves possession of the credential's DPoP key, where it has one.
+        kept: the names of the answer's parts that stay with the token, for the calls: `response.instance_url`.
     """
 
     alias: str
@@ -128,6 +129,7 @@ class Facts:
     metadata: Metadata | None = None
     prover: Prover | None = field(default=None, repr=False)
     keep_refresh_token: Callable[[str], None] = field(default=lambda _: None, repr=False)
+    kept: frozenset[str] = frozenset()
 
     def read(self, secret: Secret | None) -> str:
         """The value of a secret of this credential; "" where it names none."""

@@ -5,6 +5,7 @@ A name without a value is an error that says which; nothing is rendered as an em
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from proxy.oauth.answer import Path, decoded
 from proxy.oauth.vocabulary import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from proxy.oauth.exchange import Facts, TokenResponse
     from proxy.oauth.options import EndpointOptions
@@ -55,6 +56,22 @@ class Names:
         heard = replace(self, answers={**self.answers, name: response})
         known = {f"{name}.{value}": heard.member(name, str(path)) for value, path in values.items()}
         return replace(heard, known={**self.known, **known})
+
+    def landed(self, token: str, names: Iterable[str]) -> Names:
+        """What stays with a token: of all that was heard the texts that `names` stand for, and that there is nothing else.
+
+        So nothing is read of an answer when a call is sent, and none is kept, however long it was.
+        """
+        known = {}
+        for name in names:
+            head, _, rest = name.partition(".")
+            if name in self.known:
+                known[name] = self.known[name]
+            elif head in self.answers and rest:
+                with suppress(TokenResponseInvalidError):  # told to the call that needs it
+                    known[name] = self.member(head, rest)
+        empty = {name: replace(answer, headers={}, body=b"", cookies=()) for name, answer in self.answers.items()}
+        return replace(self, known={**known, "token": token}, answers=empty)
 
     def member(self, name: str, path: str) -> str:
         """A part of the answer called `name`, as text.

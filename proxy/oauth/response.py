@@ -90,8 +90,9 @@ def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
         asked, given = answer.quote(" ".join(grant.scope)), answer.quote(" ".join(granted)) or "none"
         raise errors.TokenScopeNarrowedError(f"asked {asked}; granted {given}", alias=facts.alias)
     due, usable, expires = times(facts.now, _lifetime(answer, value), grant.lifetime, facts.jitter)
-    knowing = names.knowing(token=value)
-    put = placed(knowing, value, said=grant.token_placement, prover=facts.prover if kind == "dpop" else None)
+    made = grant.token_placement.value
+    kept = names.landed(value, facts.kept.union(made.names if made is not None else ()))
+    put = placed(kept, value, said=grant.token_placement, prover=facts.prover if kind == "dpop" else None)
     return Token(
         value=value,
         obtained_at=facts.now,
@@ -103,7 +104,7 @@ def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
         query=put.query,
         per_send=put.per_send,
         upstream=_upstream(answer),
-        look_up=knowing,
+        look_up=kept,
         refresh_token=new_refresh_token(answer.response, names),
     )
 

@@ -120,6 +120,17 @@ async def test_narrower_rules_ask_for_new_access_tokens(build: Callable[..., App
     assert (one == two, one.chain == two.chain) == (False, True)
 
 
+async def test_what_routes_put_on_calls_asks_for_tokens_that_came_with_it(build: Callable[..., App]) -> None:
+    """Of an answer is kept what routes name: a name that a reload brings is in no token that came before."""
+    named = {"inject": {"headers": {"X-Org": "${response.organization}"}}}
+    first, second = build(configuration()), build(configuration(**named))
+    one, two = first.aliases["crm"], second.aliases["crm"]
+    assert (one.credential.kept, two.credential.kept) == (frozenset(), frozenset({"response.organization"}))
+    assert (one.key == two.key, one.key.chain == two.key.chain) == (False, True)
+    again = build(configuration(**named, preserve_host=True), before=second)
+    assert again.aliases["crm"] is two
+
+
 async def test_a_certificate_of_the_routes_own_stays(build: Callable[..., App], tmp_path: Path) -> None:
     """What a route says about itself holds."""
     document = certified(tmp_path)

@@ -100,7 +100,7 @@ FLOORS = (
         "proxy.admin.*",
         "proxy.settings.*",
     },
-    {"proxy.app", "proxy.server", "proxy.sockets", "proxy.watch"},
+    {"proxy.parts", "proxy.app", "proxy.server", "proxy.sockets", "proxy.watch"},
     {"proxy.cli.*", "proxy.__main__"},
 )
 PURE = 1  # floors up to here do no I/O and read no clock

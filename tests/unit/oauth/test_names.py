@@ -143,3 +143,19 @@ def test_secret() -> None:
     with pytest.raises(SecretUnavailableError) as caught:
         names_of(LOGIN).secret("private_key")
     assert caught.value.key == "credentials.crm.private_key"
+
+
+def test_what_stays_with_a_token() -> None:
+    """The texts that are named, of every answer and of what was known; nothing else that was heard, and no answer."""
+    heard = (
+        names_of(LOGIN).hearing("step1", ANSWER, {"sid": Path.parse("data.sid"), "own": Path.parse("text")}).hearing("response", ANSWER, {})
+    )
+    kept = heard.knowing(assertion="signed", token="refused").landed(
+        "abc", {"step1.sid", "step1.cookies", "response.list.0", "response.absent"}
+    )
+    assert dict(kept.known) == {"token": "abc", "step1.sid": "s", "step1.cookies": "sid=1", "response.list.0": "a"}
+    assert {(answer.body, len(answer.headers), answer.cookies) for answer in kept.answers.values()} == {(b"", 0, ())}
+    assert (kept("step1.sid"), kept("password"), kept("values.tenant")) == ("s", "pw", "t1")
+    for name in ("response.absent", "response.text", "step1.own"):
+        with pytest.raises(TokenResponseInvalidError):
+            kept(name)

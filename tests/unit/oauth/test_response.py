@@ -16,10 +16,13 @@ from proxy import errors
 from proxy.oauth.answer import Path
 from proxy.oauth.exchange import Scope, TokenResponse
 from proxy.oauth.lifetime import Lifetime
+from proxy.oauth.names import Names
 from proxy.oauth.options import TokenPlacement, TokenResponseOptions
 from proxy.oauth.response import parse_token
+from proxy.oauth.template import Template
+from proxy.oauth.token import Send
 from proxy.units import Seconds
-from tests.fakes.credentials import EPOCH, SECRET, crm, names_of
+from tests.fakes.credentials import EPOCH, SECRET, answer, crm, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -268,11 +271,23 @@ def test_refresh_token(said: object, kept: str | None) -> None:
     assert parsed({**GOOD, "more": {"refresh": said}}, token_response=options(refresh_token="more.refresh")).refresh_token == kept
 
 
-def test_what_the_answer_says_stays_known() -> None:
-    """Templates of a later send find the answer's members and the token."""
-    look_up = parsed({**GOOD, "instance": {"id": 7}}).look_up
-    assert look_up is not None
+def test_what_routes_name_of_the_answer_stays_known() -> None:
+    """Templates of a later send find the token, and the parts of its answer that they name; what has none is told when it is needed."""
+    names = names_of(crm(), kept=frozenset({"response.instance.id", "response.absent"}))
+    look_up = parse_token(answer({**GOOD, "instance": {"id": 7}, "long": "x" * 1000}), names).look_up
+    assert isinstance(look_up, Names)
     assert (look_up("token"), look_up("response.instance.id"), look_up("client_id")) == ("abc", "7", "id")
+    with pytest.raises(errors.TokenResponseInvalidError, match=r"the token endpoint's answer has no absent"):
+        look_up("response.absent")
+    assert [said.body for said in look_up.answers.values()] == [b""]
+
+
+def test_what_the_placement_names_stays_known() -> None:
+    """A header that is made at every send is made of what was read when the token came."""
+    placement = TokenPlacement(header="X-Auth", value=Template.parse("${token} ${response.instance.id} ${request.method}"))
+    per_send = parsed({**GOOD, "instance": {"id": 7}}, token_placement=placement).per_send
+    assert per_send is not None
+    assert per_send.headers(Send("PUT", "https://api.test/")) == ((b"X-Auth", b"abc 7 PUT"),)
 
 
 UPSTREAM: Mapping[str, Any] = {"allowed_hosts": ("api.test", "*.my.test")}
