@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 KeyAlg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"]
 SecretAlg = Literal["HS256", "HS384", "HS512"]
-KEY_ALGS: tuple[KeyAlg, ...] = get_args(KeyAlg)  # what a private key signs with
 SECRET_ALGS: tuple[SecretAlg, ...] = get_args(SecretAlg)  # what a client secret signs with
 
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
-JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 §2.1
 LIFETIME = 300.0  # seconds; GitHub refuses over 600, Okta over 3600
 
 

@@ -1,23 +1,18 @@
-"""Certificates that stand beside a signature: thumbprints, chains, and whether one belongs to a key.
+"""Certificates that stand beside a signature: thumbprints, and whether one belongs to a key.
 
 The first certificate of a text is the signer's own; those behind it lead to its issuer.
 """
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Literal
 
 from proxy.oauth.signing.encoding import base64url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from cryptography.x509 import Certificate
 
     from proxy.oauth.signing.keys import PrivateKey
-
-Member = Literal["x5t", "x5t#S256", "x5c"]
 
 
 def certificates(text: str) -> list[Certificate]:
@@ -47,36 +42,6 @@ def thumbprint(text: str, digest: Literal["sha1", "sha256"] = "sha256") -> str:
 
     # SHA-1 names a certificate here and protects nothing.
     return base64url(certificates(text)[0].fingerprint(hashes.SHA1() if digest == "sha1" else hashes.SHA256()))  # noqa: S303  # see above
-
-
-def x5c(text: str) -> list[str]:
-    """The chain as a JWS header says it: base64 (not url) of each DER, the signer's first (RFC 7515 §4.1.6).
-
-    Raises:
-        ValueError: as `certificates`.
-    """
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return [base64.b64encode(certificate.public_bytes(Encoding.DER)).decode() for certificate in certificates(text)]
-
-
-def header_members(text: str, wanted: Iterable[Member]) -> dict[str, object]:
-    """The JWS header members by which a server finds the certificate; Entra takes `x5t` and `x5t#S256`.
-
-    Raises:
-        ValueError: as `certificates`.
-    """
-    return {member: _member(text, member) for member in wanted}
-
-
-def _member(text: str, member: Member) -> object:
-    match member:
-        case "x5t":
-            return thumbprint(text, "sha1")
-        case "x5t#S256":
-            return thumbprint(text, "sha256")
-        case "x5c":
-            return x5c(text)
 
 
 def check_pair(key: PrivateKey, text: str) -> None:

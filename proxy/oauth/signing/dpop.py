@@ -60,11 +60,6 @@ class DPoPKey:
     def _holding(cls, key: PrivateKey) -> Self:
         return cls(key, key.public)
 
-    @property
-    def jkt(self) -> str:
-        """The public key's thumbprint, which a bound token's `cnf` names (RFC 9449 §6.1)."""
-        return self.key.thumbprint
-
     def proof(self, method: str, url: str, *, epoch: float, jti: str, nonce: str | None = None, token: str | None = None) -> str:
         """The value of a `DPoP` header (RFC 9449 §4.2).
 

@@ -91,11 +91,6 @@ class PrivateKey:
         """The public half as a JWK (RFC 7517 §4)."""
         return dict(self.jwk.as_dict(private=False))
 
-    @property
-    def thumbprint(self) -> str:
-        """The `jkt`: SHA-256 over the public JWK's required members, base64url (RFC 7638 §3)."""
-        return self.jwk.thumbprint()
-
 
 @lru_cache(maxsize=KEPT_KEYS)
 def private_key(text: str) -> PrivateKey:

@@ -25,8 +25,6 @@ DSIG = "http://www.w3.org/2000/09/xmldsig#"
 SCHEMA = "http://www.w3.org/2001/XMLSchema"
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"  # RFC 7522 §3, item 5
-UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
-EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 PASSWORD_OVER_TLS = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"  # noqa: S105  # the name of a context class
 BACKDATE = 60.0  # seconds by which a server's clock may be behind
 

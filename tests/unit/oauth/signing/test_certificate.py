@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from proxy.oauth.signing.certificate import certificates, check_pair, header_members, thumbprint, x5c
+from proxy.oauth.signing.certificate import certificates, check_pair, thumbprint
 from proxy.oauth.signing.keys import PrivateKey
 
 
@@ -27,17 +27,6 @@ def test_thumbprints(certificate: str) -> None:
     der = der_of(certificate)
     assert unpadded(thumbprint(certificate, "sha1")) == hashlib.sha1(der, usedforsecurity=False).digest()
     assert unpadded(thumbprint(certificate)) == hashlib.sha256(der).digest()
-
-
-def test_a_chain(certificate: str) -> None:
-    """x5c has every certificate in its order, in plain base64."""
-    assert [base64.b64decode(one) for one in x5c(certificate + certificate)] == [der_of(certificate)] * 2
-
-
-def test_header_members(certificate: str) -> None:
-    """Only the members that are wanted come."""
-    assert header_members(certificate, ["x5t#S256"]) == {"x5t#S256": thumbprint(certificate)}
-    assert header_members(certificate, ["x5t", "x5c"]) == {"x5t": thumbprint(certificate, "sha1"), "x5c": x5c(certificate)}
 
 
 def test_escaped_line_ends(certificate: str) -> None:

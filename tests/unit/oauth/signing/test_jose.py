@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from joserfc import jwk, jws, jwt
 
-from proxy.oauth.assertions import KEY_ALGS
+from proxy.oauth.assertions import KeyAlg
 from proxy.oauth.signing import jose
 from proxy.oauth.signing.keys import ALGS
 
@@ -65,7 +65,7 @@ def test_every_algorithm_signs(natives: Mapping[str, PrivateKeyTypes], pems: Map
 
 def test_every_algorithm_that_settings_take_has_a_key() -> None:
     """No alg can be configured that no key signs with, and none is left out."""
-    assert {alg for algs in ALGS.values() for alg in algs} == set(KEY_ALGS)
+    assert {alg for algs in ALGS.values() for alg in algs} == set(get_args(KeyAlg))
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -213,14 +211,6 @@ def test_nothing_private_shows(pems: Mapping[str, str], kind: str) -> None:
     key = PrivateKey.of(pems[kind])
     assert not {"d", "p", "q", "dp", "dq", "qi"} & key.public.keys()
     assert "jwk" not in repr(key)
-
-
-def test_thumbprint() -> None:
-    """The example of RFC 7638 §3.1 has the thumbprint that stands there; here over a P-256 key, by its own members."""
-    key = PrivateKey.of(pem(ec.derive_private_key(7, ec.SECP256R1())))
-    members = {name: key.public[name] for name in ("crv", "kty", "x", "y")}
-    canonical = json.dumps(members, separators=(",", ":"), sort_keys=True).encode()
-    assert key.thumbprint == base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
 
 
 def test_a_key_is_read_once(pems: Mapping[str, str]) -> None:

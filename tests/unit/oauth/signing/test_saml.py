@@ -17,7 +17,7 @@ from signxml.exceptions import InvalidDigest, InvalidSignature
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from proxy.oauth.exchange import SAMLAssertion
-from proxy.oauth.signing.saml import EMAIL, ExtraMissingError, require_saml, saml_assertion
+from proxy.oauth.signing.saml import ExtraMissingError, require_saml, saml_assertion
 from tests.unit.oauth.signing.conftest import certificate_over, pem
 
 if TYPE_CHECKING:
@@ -113,11 +113,12 @@ def test_what_it_says(pems: Mapping[str, str], certificate: str, path: str, valu
 
 def test_other_words(pems: Mapping[str, str], certificate: str) -> None:
     """A mail address as subject, no attributes, and characters that XML quotes."""
-    said = replace(SAID, name_id_format=EMAIL, subject='<&"ü>', attributes={})
+    mail = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+    said = replace(SAID, name_id_format=mail, subject='<&"ü>', attributes={})
     raw = decoded(saml_assertion(said, key_text=pems["RSA"], cert_text=certificate))
     root = verified(raw, certificate)
     assert texts(root, "s:Subject/s:NameID/text()") == ['<&"ü>']
-    assert texts(root, "s:Subject/s:NameID/@Format") == ["urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"]
+    assert texts(root, "s:Subject/s:NameID/@Format") == [mail]
     assert not texts(root, "s:AttributeStatement")
 
 
