@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proxy.importing.destination_keys import AROUND, FAMILIES, KEYS, KINDS, NOT_HTTP, Kind
+from proxy.importing.destination_keys import AROUND, FAMILIES, KEYS, KINDS, NOT_HTTP, PROTOCOLS, Kind
 from proxy.importing.entries import Entry, Held
 from proxy.importing.reading import WrongFileError, read
 from proxy.importing.rules import Draft, as_template, texts
@@ -22,8 +22,6 @@ _SPECIAL = {  # read by the functions below, all at once
     "clientAssertion.destinationName",
 }  # fmt: skip
 _WITHOUT_ENDPOINT = {"", "user_credentials"}
-_SURE = {"authentication", "proxytype", "destinationconfiguration"}
-_PROTOCOLS = {"RFC", "LDAP", "MAIL", "TCP"}
 _FOREIGN = "of no use for this type of authentication"
 
 
@@ -34,12 +32,6 @@ def translate(data: bytes, fallback: str) -> list[Entry]:
         WrongFileError: broken, or no such export.
     """
     return [_entry(destination, fallback) for destination in _destinations(read(data, properties=True))]
-
-
-def holds(found: Any) -> bool:
-    """Whether this is a destination or a list of them, and surely nothing else."""
-    flat = [_inner(item) for item in (found if isinstance(found, list) else [found])]
-    return any(isinstance(item, dict) and (_SURE & set(map(str.casefold, item)) or {"Name", "URL"} <= item.keys()) for item in flat)
 
 
 def _destinations(found: Any) -> list[Mapping[str, Any]]:
@@ -69,7 +61,8 @@ def _entry(given: Mapping[str, Any], fallback: str) -> Entry:
     draft.source = authentication if authentication in KINDS else "destination"
     kind = KINDS.get(authentication, Kind(why="this type of authentication is not known", blocked=True))
     if (protocol := said.get("Type", "HTTP")).casefold() != "http":
-        draft.blocked = f"its Type is {protocol if protocol in _PROTOCOLS else 'another'}, and {NOT_HTTP}"
+        draft.source = "destination"
+        draft.blocked = f"its Type is {protocol if protocol in PROTOCOLS else 'another'}, and {NOT_HTTP}"
     elif kind.blocked:
         draft.blocked = kind.why
         draft.leave("Authentication", authentication, kind.why, documented=authentication in KINDS)

@@ -22,6 +22,7 @@ class Kind:
 
 
 _NO_CONNECTOR = "the Cloud Connector's tunnel is not spoken here; run bearerd where the system can be reached"
+PROTOCOLS = ("HTTP", "RFC", "LDAP", "MAIL", "TCP")
 NOT_HTTP = "a proxy for HTTP forwards no other protocol"
 _CALLERS = "whose token it is, is checked on the way in, before a token is asked for"
 _ASSERTED = "an assertion's attributes are said by assertion.attributes, one by one"

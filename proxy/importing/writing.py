@@ -249,7 +249,7 @@ def _left(left: Sequence[Left], told: str) -> list[str]:
         lines += [f"# {title}"] if some else []
         for why in dict.fromkeys(one.why for one in some):
             lines += [f"#   {quoted(one.key)[1:-1]}" + (f": {one.shown}" if one.shown else "") for one in some if one.why == why]
-            lines += _comment([why] if why != told else [], "    ")
+            lines += _comment([why] if why not in told else [], "    ")
     return lines
 
 

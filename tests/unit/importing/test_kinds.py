@@ -13,6 +13,7 @@ EXPORTS = {
     "CPI's users": ("cpi", [{"Name": "HR", "Kind": "default", "User": "anna"}]),
     "a destination": ("destination", {"Name": "crm", "URL": "https://a.example"}),
     "a user's destination": ("destination", {"Name": "crm", "Type": "HTTP", "Authentication": "BasicAuthentication", "User": "anna"}),
+    "another protocol's": ("destination", {"Name": "erp", "Type": "RFC", "jco.client.ashost": "erp"}),
     "a found destination": ("destination", {"owner": {}, "destinationConfiguration": {"Name": "crm", "ProxyType": "Internet"}}),
     "a properties file": ("destination", b"Name=crm\nType=HTTP\nURL=https\\://a.example\n"),
     "a service key": ("service-key", {"uaa": {"clientid": "a", "url": "https://a.example"}}),
