@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from proxy.oauth.client_auth import BY_CERTIFICATE
 from proxy.oauth.token import TokenKey
 from proxy.oauth.walk import family, fingerprint, names_of
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from proxy.oauth.credential import Credential
     from proxy.oauth.options import TokenTLS
     from proxy.settings.model import Settings
-
-BINDING = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})  # client_auth that may bind tokens to the certificate
 
 
 def tls_files(settings: Settings) -> tuple[str, ...]:
@@ -57,7 +56,7 @@ def key_of(credential: Credential, marks: Mapping[str, str]) -> TokenKey:
 def bound(route: Route, credential: Credential | None) -> Route:
     """The route, with its credential's client certificate where it has none of its own and tokens are bound to that (RFC 8705 §3)."""
     endpoint = credential.endpoint if credential else None
-    if endpoint is None or endpoint.client_auth not in BINDING or route.tls.cert is not None:
+    if endpoint is None or endpoint.client_auth not in BY_CERTIFICATE or route.tls.cert is not None:
         return route
     tls = endpoint.token_request.tls
     return msgspec.structs.replace(route, tls=msgspec.structs.replace(route.tls, cert=tls.cert, key=tls.key))

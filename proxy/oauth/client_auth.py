@@ -108,6 +108,7 @@ CLIENT_AUTH: Mapping[ClientAuthName, ClientAuthentication] = {
     "self_signed_tls_client_auth": tls_client_auth,
     "none": none,
 }
+BY_CERTIFICATE: frozenset[ClientAuthName] = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})  # RFC 8705 §2
 NEEDS: Mapping[ClientAuthName, tuple[str, ...]] = {  # the keys of which a method needs one
     "client_secret_basic": ("client_secret",),
     "client_secret_post": ("client_secret",),

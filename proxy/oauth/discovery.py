@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from proxy import errors
 from proxy.oauth.answer import decoded
+from proxy.oauth.client_auth import BY_CERTIFICATE
 from proxy.oauth.exchange import Metadata, TokenRequest
 from proxy.oauth.expiry import retry_after
 from proxy.oauth.quoting import quoted
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from proxy.oauth.options import EndpointOptions
 
 _OPENID, _OAUTH = ".well-known/openid-configuration", ".well-known/oauth-authorization-server"
-_TLS_METHODS = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
 _LONGEST = 200  # characters of an issuer that are shown
 
 
@@ -59,7 +59,7 @@ def discover(issuer: str, alias: str, epoch: float = 0.0) -> Generator[TokenRequ
 
 def token_url(grant: EndpointOptions, metadata: Metadata) -> str:
     """Where this credential asks for tokens: a client with a certificate goes where one is asked for (RFC 8705 §5)."""
-    presents = grant.client_auth in _TLS_METHODS or grant.token_request.tls.cert is not None
+    presents = grant.client_auth in BY_CERTIFICATE or grant.token_request.tls.cert is not None
     return (metadata.mtls_token_endpoint if presents else None) or metadata.token_endpoint
 
 

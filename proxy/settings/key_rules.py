@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxy.oauth.options import Assertion
 from proxy.oauth.signing.certificate import certificates, check_pair
+from proxy.oauth.signing.jose import SECRET_ALGS
 from proxy.oauth.signing.keys import private_key
 from proxy.settings import checks
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from proxy.settings.checks import Fault
     from proxy.settings.said import Said
 
-_SECRET_ALGS = ("HS256", "HS384", "HS512")
 _THUMBPRINTS = {"x5t": "x5t", "x5t_s256": "x5t#S256"}
 
 
@@ -73,8 +73,8 @@ def _certificate(said: Said, key: PrivateKey | None) -> Iterator[Fault]:
 def _alg_fault(said: Said, alg: str, key: PrivateKey | None) -> str | None:
     """Why nothing here signs with this algorithm; a credential that signs with a secret and a key is not judged."""
     if said.client_auth == "client_secret_jwt":
-        wrong = said.kind != "oauth2_jwt_bearer" and alg not in _SECRET_ALGS
-        return f"client_auth client_secret_jwt signs with {', '.join(_SECRET_ALGS)}" if wrong else None
+        wrong = said.kind != "oauth2_jwt_bearer" and alg not in SECRET_ALGS
+        return f"client_auth client_secret_jwt signs with {', '.join(SECRET_ALGS)}" if wrong else None
     try:
         if key is not None:
             key.alg(alg)

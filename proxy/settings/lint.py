@@ -24,6 +24,7 @@ from proxy.settings.credential_rules import sources_of
 from proxy.settings.keys import default_words
 from proxy.settings.problems import Problem, Warned, join
 from proxy.settings.said import UNKNOWN
+from proxy.settings.unused import unused_key
 from proxy.units import Seconds
 
 if TYPE_CHECKING:
@@ -225,6 +226,7 @@ RULES: Mapping[str, Rule] = {
     "deprecated_grant": _each(deprecated_grant),
     "secret_in_query": _both(exposure.secret_in_query, exposure.injected_in_query),
     "unused_secret": _each(exposure.unused_secret),
+    "unused_key": _each(unused_key),
     "rotated_refresh_token": _each(rotated_refresh_token),
     "doubled_prefix": _each(doubled_prefix),
     "certificate_ends": _both(certificate_ends, route_certificate_ends),

@@ -25,6 +25,7 @@ _OWN = frozenset({"client_id", "client_secret", "username", "password", "refresh
 _FREE = ("now", "random", "env:")  # how the names begin that need no credential
 _OF_A_SEND = frozenset({"request.method", "request.path"})
 _WITH_ASSERTION = frozenset({"oauth2_jwt_bearer", "oauth2_saml_bearer", "login_token"})
+_REFRESHED = _WITH_ASSERTION | {"oauth2_password", "oauth2_token_exchange"}  # not where the refresh is the grant itself
 _STEP = re.compile(r"step(\d+)\.")
 _INSIDE_STEP = re.compile(r"steps\[(\d+)\]")
 _NOT_AGAIN = "a refresh knows no step and no assertion; say refresh: {token_request: ...} for it, or token_response: {refresh_token: null}"
@@ -66,15 +67,21 @@ class Known:
             values=values,
             steps=len(steps.items) if steps else 0,
             endpoint=struct is not None and issubclass(struct, EndpointOptions),
-            refreshed_alike=_refreshed_alike(node, name),
+            refreshed_alike=refreshed_alike(node, name),
         )
 
 
-def _refreshed_alike(node: Node, name: str) -> bool:
-    if name == "login_token" and node.get("refresh") is None:
+def refreshed_alike(node: Node, name: str) -> bool:
+    """Whether a refresh may come that is written as the first request of this type of credential is."""
+    if name not in _REFRESHED or (name == "login_token" and node.get("refresh") is None) or _shown_by_callers(node):
         return False
     kept = node.get("token_response", "refresh_token")
     return node.get("refresh", "token_request") is None and (kept is None or kept.kind != "nothing")
+
+
+def _shown_by_callers(node: Node) -> bool:
+    """Then nothing is refreshed: what a caller presents is exchanged anew."""
+    return any(node.get(key, "header") is not None for key in ("assertion", "subject_token", "actor_token"))
 
 
 def reference_faults(references: Iterable[Reference], alias: str, known: Known) -> Iterator[Fault]:

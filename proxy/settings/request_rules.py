@@ -12,6 +12,7 @@ from proxy.http.address import HOST
 from proxy.oauth import xml
 from proxy.oauth.options import Refresh, RequestOptions, Step, TokenPlacement, TokenRequestOptions, TokenResponseOptions
 from proxy.settings import checks
+from proxy.settings.references import refreshed_alike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from proxy.settings.source import Node
 
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 §5.5, without the bytes that few servers take
+_PROVEN_BY_PARAMETER = frozenset({"client_secret_post", "client_secret_jwt", "private_key_jwt"})
 _NO_VALUE = "a header's value is ASCII without a line end or control character"
 _QUERY_NAME = re.compile(r"[^\s?&=#\x00-\x1f\x7f]+")
 
@@ -30,6 +32,8 @@ def faults(said: Said) -> Iterator[Fault]:
     """What is wrong with the sections that say how a token is asked for, read and sent."""
     for node, options in _requests(said):
         yield from _request(node, options)
+    yield from _refreshed(said)
+    yield from _unproven(said)
     yield from _way(said)
     yield from _answer(said)
     yield from _placement(said)
@@ -66,6 +70,28 @@ def _request(node: Node, options: RequestOptions) -> Iterator[Fault]:
         yield checks.fault(node.nearest("body") if options.body else node.nearest("content_type"), text)
     if options.content_type == "form" and options.body is not None and not isinstance(options.body.source, dict):
         yield checks.fault(node.nearest("body"), "expected a mapping of keys: the body is a form")
+
+
+def _refreshed(said: Said) -> Iterator[Fault]:
+    """A refresh writes its parameters as the first request does, and XML has no form for parameters."""
+    if said.section("token_request", TokenRequestOptions).content_type == "xml" and refreshed_alike(said.node, said.kind):
+        text = "this key is missing; `body` says no refresh: write one, or token_response: {refresh_token: null} where none comes"
+        yield said.at("refresh.token_request", text)
+
+
+def _unproven(said: Said) -> Iterator[Fault]:
+    """A method whose proof is a parameter has no place beside `body`; a secret may be written into it by its name."""
+    refresh = said.section("refresh", Refresh).token_request
+    requests = {"token_request": said.section("token_request", TokenRequestOptions), "refresh.token_request": refresh}
+    for path, options in requests.items():
+        body = options.body if options is not None else None
+        if body is None or said.client_auth not in _PROVEN_BY_PARAMETER:
+            continue
+        if said.client_auth != "client_secret_post":
+            yield said.at(f"{path}.body", f"it stands in place of every parameter, and client_auth {said.client_auth} proves itself by one")
+        elif "client_secret" not in body.names and said.values.get("client_secret") not in body.secrets:
+            text = "it stands in place of every parameter; write ${client_secret} into it, or client_auth: client_secret_basic"
+            yield said.at(f"{path}.body", text)
 
 
 def _xml_fault(body: Tree | None) -> str | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from proxy.oauth.signing.keys import PrivateKey
 
 _HMAC = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+SECRET_ALGS = tuple(_HMAC)  # what a client's secret signs with
 
 
 def sign_jwt(key_text: str, *, claims: Mapping[str, object], alg: str | None = None, header: Mapping[str, object] | None = None) -> str:

@@ -19,6 +19,10 @@ ROTATED = (
     "where the server rotates it, the newest one is kept in memory, and a restart begins with this one; "
     "token_response: {refresh_token: null} says that it does not"
 )
+SIGNED = (
+    f"type: oauth2_client_credentials\n{TOKEN_URL}client_id: erp\nclient_auth: private_key_jwt\nprivate_key: {{file: key}}\n"
+    "assertion: {x5t: true}\n"
+)
 POST = GRANT + "client_auth: client_secret_post\n"
 PUBLIC = f"type: login_token\n{TOKEN_URL}client_secret: {{env: CRM_SECRET}}\n"
 LOGIN = f"type: login_token\n{TOKEN_URL}password: {{env: CRM_SECRET}}\n"
@@ -110,8 +114,12 @@ FOUND = {
         ['value: it begins with what token_placement.prefix puts before it; take that out, or say token_placement: {prefix: ""}'],
     ),
     "certificate_ends": (
-        GRANT + "certificate: {file: ending}\ntoken_request: {tls: {cert: ending, key: key}}\n",
+        SIGNED + "certificate: {file: ending}\ntoken_request: {tls: {cert: ending, key: key}}\n",
         [f"{key}: the certificate has expired, on 2026-01-31; renew it" for key in ("certificate", "token_request.tls.cert")],
+    ),
+    "unused_key": (
+        GRANT + "client_auth: client_secret_post\nbasic_encoding: raw\n",
+        ["basic_encoding: it holds for client_secret_basic, and client_auth is client_secret_post"],
     ),
     "unused_secret": (PUBLIC, ["client_secret: it is not sent: client_auth is none"]),
     "rotated_refresh_token": (
@@ -136,7 +144,7 @@ SILENT = {
     "a whole configuration": GRANT,
     "a value that is no secret": GRANT + "values: {tenant: y}\n",
     "a secret made of others": GRANT.replace("{env: CRM_SECRET}", "'a-${env:CRM_SECRET}'"),
-    "a certificate, which is none": f"{GRANT}certificate: {{file: certificate}}\n",
+    "a certificate, which is none": f"{SIGNED}certificate: {{file: certificate}}\n",
     "cleartext on loopback": GRANT.replace("https://login.example", "http://127.0.0.1:1"),
     "a secret in a template": PUBLIC + "token_request: {body: {s: '${client_secret}'}}\n",
     "a refresh token that stays": RENEWED + "token_response: {refresh_token: null}\n",

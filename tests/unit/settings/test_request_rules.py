@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.settings.conftest import GRANT, TOKEN_URL, Told
+from tests.unit.settings.conftest import CLIENT, GRANT, TOKEN_URL, Told
 
 ELSEWHERE = "a token that is bound by dpop goes to Authorization, behind `DPoP` (RFC 9449 section 7.1)"
 LINES = "a header's value is ASCII without a line end or control character"
@@ -98,6 +98,57 @@ def test_the_rules_hold_for_every_call_of_an_exchange(told: Told) -> None:
         f"steps[0].token_request.content_type: {ROOT}",
         f"refresh.token_request.content_type: {ROOT}",
     ]
+
+
+OWNER = f"type: oauth2_password\n{CLIENT}username: u\npassword: {{env: CRM_SECRET}}\n"
+XML = "token_request: {content_type: xml, body: {login: {u: '${username}'}}}\n"
+NO_REFRESH = "this key is missing; `body` says no refresh: write one, or token_response: {refresh_token: null} where none comes"
+
+
+@pytest.mark.parametrize(
+    ("credential", "expected"),
+    [
+        (OWNER + XML, [f"refresh.token_request: {NO_REFRESH}"]),
+        (OWNER + XML + "token_response: {refresh_token: null}\n", []),
+        (OWNER + XML + "refresh: {token_request: {content_type: form}}\n", []),
+        (GRANT + "token_request: {content_type: xml, body: {a: b}}\n", []),
+        (f"type: login_token\n{TOKEN_URL}token_request: {{content_type: xml, body: {{a: b}}}}\n", []),
+        (
+            f"type: oauth2_token_exchange\n{CLIENT}subject_token: {{header: X}}\ntoken_request: {{content_type: xml, body: {{a: b}}}}\n",
+            [],
+        ),
+    ],
+)
+def test_xml_says_how_it_is_refreshed(told: Told, credential: str, expected: list[str]) -> None:
+    """A refresh that could not be written would be found out when the first token ends."""
+    assert told(credential) == expected
+
+
+POST = GRANT + "client_auth: client_secret_post\n"
+PLACELESS = "it stands in place of every parameter"
+BY_NAME = f"{PLACELESS}; write ${{client_secret}} into it, or client_auth: client_secret_basic"
+
+
+@pytest.mark.parametrize(
+    ("credential", "expected"),
+    [
+        (POST + "token_request: {content_type: json, body: {x: 1}}\n", [f"token_request.body: {BY_NAME}"]),
+        (POST + "token_request: {content_type: json, body: {s: '${client_secret}'}}\n", []),
+        (POST + "token_request: {content_type: json, body: {s: {env: CRM_SECRET}}}\n", []),
+        (GRANT + "token_request: {content_type: json, body: {x: 1}}\n", []),
+        (
+            GRANT + "client_auth: client_secret_jwt\ntoken_request: {body: {s: '${client_secret}'}}\n",
+            [f"token_request.body: {PLACELESS}, and client_auth client_secret_jwt proves itself by one"],
+        ),
+        (
+            OWNER + "client_auth: client_secret_post\nrefresh: {token_request: {body: {r: '${refresh_token}'}}}\n",
+            [f"refresh.token_request.body: {BY_NAME}"],
+        ),
+    ],
+)
+def test_a_body_does_not_drop_the_client_s_proof(told: Told, credential: str, expected: list[str]) -> None:
+    """A request without the proof that client_auth says would be refused, and nobody would see why."""
+    assert told(credential) == expected
 
 
 @pytest.mark.parametrize(("hosts", "expected"), [("[api.example]", []), ("['*.example']", []), ("[]", [])])
