@@ -18,7 +18,7 @@ from proxy.oauth.tree import Tree
 from proxy.oauth.vocabulary import known
 from proxy.oauth.walk import leaves
 from proxy.secrets import Secret
-from proxy.settings import checks, key_rules, request_rules, words
+from proxy.settings import checks, key_rules, request_rules, slips, words
 from proxy.settings.said import UNKNOWN
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def faults(said: Said) -> Iterator[Fault]:
     yield from checks.not_zero(said.node, ("lifetime", "fixed"), said.values)
     yield from request_rules.faults(said)
     yield from key_rules.faults(said)
+    yield from slips.faults(said)
     if said.of_endpoint:
         yield from _endpoint(said)
         yield from _without_steps(said)
@@ -172,6 +173,9 @@ def _client_auth(said: Said) -> Iterator[Fault]:
 
 def _needed(said: Said, needed: tuple[str, ...]) -> str:
     text = f"this key is missing; client_auth {said.client_auth} needs it"
+    if needed[0] == "token_request.tls.cert":
+        signing = "; certificate and private_key sign assertions" if said.has("certificate") or said.has("private_key") else ""
+        return f"{text}: write token_request: {{tls: {{cert: PATH, key: PATH}}}}{signing}"
     if len(needed) > 1:
         return f"{text}, or {words.either(needed[1:])}"
     if needed[0] != "client_secret":

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TYPE = frozenset({"type"})
+_PROOFS = frozenset({"client_secret", "client_id"})
 _FEW = 3  # types that a message lists
 _ANONYMOUS = frozenset({"oauth2_jwt_bearer", "oauth2_saml_bearer"})  # whose assertion speaks for the client (RFC 7521 §4.1)
 
@@ -81,6 +82,8 @@ def _draft(alias: str, place: Place, node: Node, findings: Findings) -> Credenti
     if node.kind == "mapping" and not by_preset and "type" not in explained.union(node.entries):
         conversion.missing(node, "type")
     values = conversion.keys(node, known, partial=struct is None, besides=_TYPE)
+    if findings.under(node.place.file, join(node.key, "client_auth")):
+        explained |= _PROOFS  # which of them is needed is not known
     whole = _with_client_auth(name, values or {})
     grant = conversion.made(struct, whole) if struct is not None and values is not None else FAILED
     return CredentialDraft(

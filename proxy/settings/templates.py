@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proxy.oauth.template import Template
 from proxy.oauth.tree import Tree
 from proxy.oauth.walk import SECRET_LIKE
 from proxy.secrets.sources import parse as secret_of
+from proxy.settings import slips
 from proxy.settings.convert import FAILED, Conversion, plain
 from proxy.settings.problems import join
 from proxy.settings.references import Reference, no_value
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 HELD_BY = "token_url, token_request, steps, refresh, assertion and token_placement.value"  # the keys that are read at a request
 _VARIABLE = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")  # the whole of a secret
 _UNKNOWN = re.compile(r"\A\$\{[!-~]+\}(?= is no )")  # the name may be a part of a secret that holds a brace by chance
+
+
+_OFFERED = re.compile(r"(?<= is no name; ).*", re.DOTALL)
+_AT_LOAD = "known here are values.NAME and env:NAME"
+_ORDINALS = ("1st", "2nd", "3rd")
 
 
 class CredentialConversion(Conversion):
@@ -69,6 +76,8 @@ class CredentialConversion(Conversion):
             return self._template(node)
         if node.kind not in {"text", "list"}:  # {env: NAME} holds no template
             return super().word(node, kind)
+        if told := slips.variable_meant(node.word):
+            return self.fail(node, told)
         filled = self._filled(node)
         return FAILED if filled is None else super().word(filled, kind)
 
@@ -78,6 +87,8 @@ class CredentialConversion(Conversion):
             return super().secret(replace(node, kind="mapping", entries={"env": Entry(node.place, name)}))
         if node.kind == "text" and (place := self._place(node)) is not None:
             return place
+        if node.kind == "text" and (told := self._misspelled(node)) is not None:
+            return self.fail(node, told)
         filled = self._filled(node)
         return FAILED if filled is None else super().secret(filled)
 
@@ -86,11 +97,18 @@ class CredentialConversion(Conversion):
         whole = re.fullmatch(r"\$\{values\.([^{}()]+)\}", node.word)
         return None if whole is None else (self._values or {}).get(whole[1])
 
-    def _parsed(self, node: Node) -> Template | None:
+    def _misspelled(self, node: Node) -> str | None:
+        """What to write in place of a secret's text that says where the secret is."""
+        if self._values is None:  # one of `values`, which may be any text
+            return slips.variable_meant(node.word)
+        return slips.place_meant(node.word, Path(node.place.file).parent)
+
+    def _parsed(self, node: Node, *, at_load: bool = False) -> Template | None:
         try:
             return Template.parse(node.value)
         except ValueError as exc:
-            self.fail(node, _UNKNOWN.sub("a ${...} in it", str(exc)))
+            told = _UNKNOWN.sub(lambda found: _which(node.word, found[0]), str(exc))
+            self.fail(node, _OFFERED.sub(_AT_LOAD, told) if at_load else told)
             return None
 
     def _template(self, node: Node) -> Any:
@@ -133,7 +151,7 @@ class CredentialConversion(Conversion):
     def _filled_text(self, node: Node) -> Node | None:
         if "${" not in node.word:
             return node
-        template = self._parsed(node)
+        template = self._parsed(node, at_load=True)
         if template is None:
             return None
         known = {name: self._at_load(node, name) for name in sorted(template.names)}
@@ -168,6 +186,15 @@ class CredentialConversion(Conversion):
         if not found:
             self.fail(node, f"environment variable {name} is not set")
         return found or None
+
+
+def _which(text: str, found: str) -> str:
+    """How to call one of the `${...}` of a text: by its position, where there are several."""
+    places = [match.start() for match in re.finditer(r"\$\{", text)]
+    if len(places) <= 1:
+        return "a ${...} in it"
+    number = sum(place <= text.find(found) for place in places)
+    return f"the {_ORDINALS[number - 1] if 0 < number <= len(_ORDINALS) else f'{number}th'} ${{...}} in it"
 
 
 def _shown(name: str, said: Secret) -> bool:

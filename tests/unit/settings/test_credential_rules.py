@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from proxy.oauth.client_auth import CLIENT_AUTH, NEEDS
+from proxy.oauth.client_auth import CLIENT_AUTH, NEEDS, ClientAuthName
 from proxy.settings.credential_rules import sources_of
 from proxy.settings.providers import names
 from proxy.settings.words import either
@@ -23,6 +25,9 @@ ROTATED = "{current: {env: CRM_SECRET}, next: {env: CRM_SECRET}}"
 NEVER = "no refusal leads to `next` here; it is tried for client_secret, private_key or password of a token request"
 WAIT = "the two wait for each other's token: that credential takes this one's, by `from`"
 
+TLS = "token_request: {tls: {cert: PATH, key: PATH}}"
+SIGNING = "; certificate and private_key sign assertions"
+METHODS = get_args(ClientAuthName)
 BROKEN = {
     "a value that no template can name": (
         GRANT + "values: {a b: x}\n",
@@ -99,7 +104,15 @@ BROKEN = {
     ),
     "no certificate": (
         NO_AUTH + "client_auth: self_signed_tls_client_auth\n",
-        ["token_request.tls.cert: this key is missing; client_auth self_signed_tls_client_auth needs it"],
+        [f"token_request.tls.cert: this key is missing; client_auth self_signed_tls_client_auth needs it: write {TLS}"],
+    ),
+    "a key that signs assertions in place of the certificate": (
+        NO_AUTH + "client_auth: tls_client_auth\nprivate_key: {file: key}\n",
+        [f"token_request.tls.cert: this key is missing; client_auth tls_client_auth needs it: write {TLS}{SIGNING}"],
+    ),
+    "a client_auth of another tool": (
+        "type: oauth2_client_credentials\ntoken_url: https://login.example/token\nclient_id: a\nclient_auth: mtls\n",
+        [f"client_auth: expected {', '.join(METHODS[:-1])} or none; did you mean tls_client_auth?"],
     ),
     "no name": (
         f"{EXCHANGED}subject_token: {{header: X}}\n".replace("client_id: erp\n", ""),

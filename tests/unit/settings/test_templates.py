@@ -120,7 +120,24 @@ BROKEN = {
         "values: {a: {env: UNSET}}\naudience: '${values.a}'\n",
         ["values.a: environment variable UNSET is not set"],
     ),
-    "no name": ("audience: '${clientid}'\n", ["audience: a ${...} in it is no name; did you mean ${client_id}?"]),
+    "no name": ("audience: '${clientid}'\n", ["audience: a ${...} in it is no name; known here are values.NAME and env:NAME"]),
+    "no name at a request": (
+        "assertion: {subject: '${clientid}'}\n",
+        ["assertion.subject: a ${...} in it is no name; did you mean ${client_id}?"],
+    ),
+    "no name among several": (
+        "assertion: {subject: '${env:CRM_SECRET}${clientid}'}\n",
+        ["assertion.subject: the 2nd ${...} in it is no name; did you mean ${client_id}?"],
+    ),
+    "a variable as a shell writes it": (
+        "audience: $CRM_SECRET\nprivate_key: ${CRM_SECRET}\nvalues: {a: $CRM_SECRET}\n",
+        [f"{key}: a variable is read by {{env: CRM_SECRET}}; write that" for key in ("audience", "private_key", "values.a")],
+    ),
+    "a place as another tool writes it": (
+        "private_key: file:secret.pem\ncertificate: env:CRM_SECRET\n",
+        ["private_key: it names a place; write {file: PATH}", "certificate: it names a place; write {env: NAME}"],
+    ),
+    "the name of a file": ("private_key: ./key\n", ["private_key: it is the name of a file; write {file: ./key}"]),
     "no end": (
         "token_request: {body: {a: '${client_id'}}\n",
         ["token_request.body.a: a ${ has no } after its name; a literal ${ is written $${"],

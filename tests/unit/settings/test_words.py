@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, get_args, get_origin
 import pytest
 
 from proxy.http.routing import Route
+from proxy.oauth.client_auth import ClientAuthName
 from proxy.oauth.grants import GRANTS
 from proxy.settings import words
 from proxy.settings.convert import Conversion, fields
 from proxy.settings.credentials import grant_struct
+from proxy.settings.foreign import CHOICES as CHOICES_OF_OTHERS
 from proxy.settings.keys import inner, section
 from proxy.settings.model import SettingsFile
 from proxy.settings.problems import Findings
@@ -29,6 +31,12 @@ ANSWERS = {
     ("routes[3]", "backend"): "unknown key; here it is `upstream`",
     ("defaults", "verify_ssl"): "unknown key; TLS is always verified; trust your own CA with `tls: {ca: PATH}`",
     ("credentials.a.b", "tokenEndpoint"): "unknown key; here it is `token_url`",
+    ("credentials.a.token_response", "token"): "unknown key; here it is `access_token`",
+    ("credentials.a.token_placement", "name"): "unknown key; here it is `header`",
+    **{
+        ("credentials.a.assertion", theirs): f"unknown key; here it is `{ours}`"
+        for theirs, ours in {"aud": "audience", "exp": "lifetime", "iss": "issuer", "sub": "subject"}.items()
+    },
     ("credentials.a", "xyzzy"): "unknown key; known are credential, listeners",
 }
 
@@ -37,6 +45,38 @@ ANSWERS = {
 def test_an_unknown_key_is_answered(where: tuple[str, str], text: str) -> None:
     """With our word for it, the nearest one, or all there are."""
     assert words.answer(*where, ["listeners", "credential"]) == text
+
+
+@pytest.mark.parametrize("word", ["secret", "token", "apiKey"])
+def test_the_secret_of_a_static_token_is_its_value(word: str) -> None:
+    """Where there is no client whose secret it could be."""
+    assert words.answer("credentials.a", word, ["value", "lifetime"]) == "unknown key; here it is `value`"
+    assert words.explained("credentials.a", [word], ["value", "lifetime"]) == {"value"}
+
+
+CHOICES = {
+    "mtls": "tls_client_auth",
+    "post": "client_secret_post",
+    "body": "client_secret_post",
+    "basic": "client_secret_basic",
+    "header": "client_secret_basic",
+    "jwt": "private_key_jwt",
+    "private_key": "private_key_jwt",
+}
+
+
+@pytest.mark.parametrize(("theirs", "ours"), CHOICES.items())
+def test_a_choice_of_another_tool_is_answered_with_ours(theirs: str, ours: str) -> None:
+    """Though another name is nearer by its letters."""
+    methods = get_args(ClientAuthName)
+
+    assert words.wrong_choice("credentials.a.client_auth", theirs, methods).endswith(f"; did you mean {ours}?")
+    assert words.wrong_choice("log.format", theirs, ["json", "console"]) == "expected json or console"
+
+
+def test_what_is_offered_for_another_tool_s_choice_exists() -> None:
+    """Every answer is one of ours."""
+    assert {ours for theirs in CHOICES_OF_OTHERS["client_auth"].items() for ours in theirs[1:]} <= set(get_args(ClientAuthName))
 
 
 EXPLAINED: dict[tuple[str, tuple[str, ...]], set[str]] = {
