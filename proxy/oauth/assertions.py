@@ -5,14 +5,12 @@ Pure: the moment and the unique id are arguments; `proxy.oauth.signing.jose` sig
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 KeyAlg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448"]
-SecretAlg = Literal["HS256", "HS384", "HS512"]
-SECRET_ALGS: tuple[SecretAlg, ...] = get_args(SecretAlg)  # what a client secret signs with
 
 CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 §2.2
 LIFETIME = 300.0  # seconds; GitHub refuses over 600, Okta over 3600

@@ -101,8 +101,6 @@ def _believed(said: Mapping[str, object], issuer: str, alias: str) -> Metadata:
         issuer=issuer,
         token_endpoint=_endpoint(said.get("token_endpoint"), issuer, alias),
         auth_methods=_texts(said.get("token_endpoint_auth_methods_supported")),
-        grant_types=_texts(said.get("grant_types_supported")),
-        scopes=_texts(said.get("scopes_supported")),
         mtls_token_endpoint=None if mtls is None else _endpoint(mtls, issuer, alias),
     )
 

@@ -197,6 +197,4 @@ class Metadata:
     issuer: str
     token_endpoint: str
     auth_methods: tuple[str, ...] | None = None
-    grant_types: tuple[str, ...] | None = None
-    scopes: tuple[str, ...] | None = None
     mtls_token_endpoint: str | None = None  # RFC 8705 §5

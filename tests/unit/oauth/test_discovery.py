@@ -77,15 +77,11 @@ def test_first_place_is_enough() -> None:
     said = {
         **SAID,
         "token_endpoint_auth_methods_supported": ["private_key_jwt", 7],
-        "grant_types_supported": ["client_credentials"],
-        "scopes_supported": ["a"],
         "mtls_endpoint_aliases": {"token_endpoint": "https://mtls.example.com/token"},
     }
     metadata, asked = found(answer(said))
     assert asked == [f"{ISSUER}/.well-known/openid-configuration"]
-    assert metadata == Metadata(
-        ISSUER, SAID["token_endpoint"], ("private_key_jwt",), ("client_credentials",), ("a",), "https://mtls.example.com/token"
-    )
+    assert metadata == Metadata(ISSUER, SAID["token_endpoint"], ("private_key_jwt",), "https://mtls.example.com/token")
 
 
 @pytest.mark.parametrize(
