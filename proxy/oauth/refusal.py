@@ -18,7 +18,7 @@ from proxy.oauth.clock import told as clock_told
 from proxy.oauth.declared import Declared, declared, fine
 from proxy.oauth.expiry import retry_after
 from proxy.oauth.quoting import quoted, quoted_code
-from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, target_key
+from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, place_key, target_key
 
 if TYPE_CHECKING:
     from proxy.oauth.answer import Decoded
@@ -129,7 +129,7 @@ def _refusal(answer: Answer) -> errors.TokenError | None:
     if answer.error.lower() in _DECLARED:
         return _declared(answer)
     if status in _NOT_FOUND:
-        return errors.TokenEndpointNotFoundError(_with_declared(answer), alias=alias)
+        return errors.TokenEndpointNotFoundError(_with_declared(answer), alias=alias, field=place_key(answer.names))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return errors.TokenServerError(_with_declared(answer), alias=alias)
     if status >= HTTPStatus.BAD_REQUEST or answer.error or (answer.body or {}).get("ok") is False:

@@ -49,6 +49,11 @@ _KEY = re.compile(r"signature|signed|\bkeys?\b|certificate|thumbprint", re.IGNOR
 _UNREAD = re.compile(
     r"grant[_ ]?type\W{1,8}(?:parameter )?(?:is |was )?(?:missing|required|not )|(?:missing|no)\W[\w\W]{0,40}grant[_ ]?type", re.IGNORECASE
 )
+_GRANT_REFUSED = re.compile(
+    r"grant[_ ]?type\b[\w\W]{0,40}\bnot (?:allowed|permitted|supported|enabled|authori[sz]ed)|unsupported grant[_ ]?type", re.IGNORECASE
+)
+_BADLY_ENCODED = re.compile(r"\b(?:authorization|basic)\b[\w\W]{0,60}\bencod", re.IGNORECASE)
+_CLIENT_WANTED = re.compile(r"client (?:auth|cred)", re.IGNORECASE)
 _TARGET = re.compile(r"\baudience\b|\bresource\b|service not enabled", re.IGNORECASE)  # the last is Auth0's
 _PARAMETERS = (  # a word in a description, and the key that says that parameter
     (re.compile(r"\bscopes?\b", re.IGNORECASE), "scope"),
@@ -75,7 +80,8 @@ def client_key(names: Names, description: str) -> str:
         return "client_auth"
     if _NO_SUCH_CLIENT.search(said) and grant.client_id:
         return "client_id"
-    if grant.client_auth == "none" and ("assertion" in names.known or getattr(grant, "password", None) is not None):
+    alone = "assertion" in names.known or getattr(grant, "password", None) is not None
+    if grant.client_auth == "none" and alone and not (grant.client_id and _CLIENT_WANTED.search(said)):
         return grant_key(names, said)  # nothing else was sent that could be wrong
     if grant.client_auth == "private_key_jwt" and grant.client_assertion is not None:
         return "client_assertion"
@@ -109,6 +115,10 @@ def parameter_key(names: Names, description: str) -> str | None:
         return added
     if exchanges and _EXCHANGED.search(description):  # RFC 8693 §2.2.2: one that cannot be used makes an invalid_request
         return _exchanged(grant, description)
+    if _GRANT_REFUSED.search(description):
+        return "grant_type" if grant.grant_type else "type"
+    if grant.client_auth == "client_secret_basic" and _BADLY_ENCODED.search(description):
+        return "basic_encoding"
     if _UNREAD.search(description):
         return "token_request.content_type"
     if _TARGET.search(description):
@@ -124,6 +134,16 @@ def target_key(grant: EndpointOptions, otherwise: str = "resource") -> str:
     if grant.audience:
         return "audience"
     return "scope" if any(scope.endswith("/.default") for scope in grant.scope) else otherwise  # Entra takes it from there
+
+
+def place_key(names: Names) -> str:
+    """The key that says where the token endpoint is: of a preset, the value that stands in the URL's path, which is all the user wrote."""
+    grant, url = names.grant, names.facts.token_url
+    if grant.provider is None:
+        return "token_url"
+    path = url.partition("://")[2].partition("/")[2]
+    held = [name for name, secret in grant.values.items() if (text := names.facts.secrets.get(secret)) and text in path]
+    return f"values.{held[-1]}" if held else "token_url"
 
 
 def by_time(names: Names) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from proxy.oauth.exchange import Metadata, Resource, Scope
 from proxy.oauth.grants import ExchangedToken, Password, RefreshToken, TokenExchange
 from proxy.oauth.options import Assertion, EndpointOptions, Param, TokenRequestOptions
-from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, target_key
+from proxy.oauth.repair import by_time, client_key, grant_key, parameter_key, place_key, target_key
 from proxy.oauth.tree import Tree
 from proxy.secrets.sources import Text
 from tests.fakes.credentials import SECRET, crm, names_of
@@ -56,6 +56,7 @@ def test_what_was_sent_where_no_client_proves_itself() -> None:
     password = Password(username="u", password=KEY, token_url=crm().token_url, client_id="id", client_auth="none")
 
     assert client_key(names_of(password), "") == "password"
+    assert client_key(names_of(password), "client authentication failed") == "client_auth"
     assert client_key(names_of(crm(client_auth="none")).knowing(assertion="a"), "Invalid signature") == "private_key"
 
 
@@ -112,6 +113,9 @@ def test_what_an_assertion_says(said: Assertion, description: str, key: str) -> 
         ("Missing grant_type", "token_request.content_type"),
         ("grant_type parameter is missing", "token_request.content_type"),
         ("client_id is unknown", "client_id"),
+        ("requested grant type is not allowed for this client", "type"),
+        ("unsupported grant_type", "type"),
+        ("client_id and client_secret in the authorization header are not properly encoded", "basic_encoding"),
         ("A JSON web token could not be decoded", None),
         ("something else", None),
         ("", None),
@@ -212,3 +216,18 @@ def test_an_assertion_has_times_in_it() -> None:
     """Unless somebody else made it."""
     assert by_time(names_of(crm()).knowing(assertion="a"))
     assert not by_time(names_of(crm(assertion=Assertion(from_="other"))).knowing(assertion="a"))
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        ({}, "token_url"),
+        ({"provider": "github_app", "values": {"installation": Text("4242")}}, "values.installation"),
+        ({"provider": "github_app", "values": {"installation": Text("other")}}, "token_url"),
+        ({"values": {"installation": Text("4242")}}, "token_url"),
+    ],
+)
+def test_where_a_preset_s_endpoint_is(options: dict[str, Any], key: str) -> None:
+    """Who names a preset wrote a value of its URL and no URL; who wrote the URL is told of it."""
+    grant = crm("https://login.test/app/4242/tokens", **options)
+    assert place_key(names_of(grant, token_url="https://login.test/app/4242/tokens")) == key
