@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from proxy.oauth.token import PerSend, TokenKey
     from proxy.secrets import Secret
 
+SAMLEncoding = Literal["base64url", "base64"]
+
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
@@ -187,7 +189,7 @@ class SAMLAssertion:
     epoch: float
     lifetime: float
     unique: str
-    encoding: Literal["base64url", "base64"] = "base64url"
+    encoding: SAMLEncoding = "base64url"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ A grant's fields are its YAML options and shape the fingerprint; a secret is a p
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import msgspec
 
@@ -15,7 +15,7 @@ from proxy.oauth.asserting import bearer_assertion, saml_assertion
 from proxy.oauth.client_auth import ClientAuthName, Proof
 from proxy.oauth.destination import destination
 from proxy.oauth.lifetime import Lifetime, times
-from proxy.oauth.names import Names
+from proxy.oauth.names import Names, OwnNames
 from proxy.oauth.options import CredentialOptions, EndpointOptions, Options, RequestOptions, Step
 from proxy.oauth.placement import placed
 from proxy.oauth.refreshing import Refreshable, refreshed
@@ -225,7 +225,7 @@ def _asserted(grant: Refreshable, facts: Facts, grant_type: str, assertion: str)
 
 def _static(grant: CredentialOptions, facts: Facts, value: str, *, prefix: str | None = None) -> Token:
     """A credential that does not expire; it is read again as often as `lifetime.when_missing` says."""
-    names = Names(cast("EndpointOptions", grant), facts).knowing(token=value)  # only what every credential has is looked up
+    names = OwnNames(grant, facts).knowing(token=value)
     said = grant.token_placement
     if prefix is not None and said.prefix is None:
         said = msgspec.structs.replace(said, prefix=prefix)

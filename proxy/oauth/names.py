@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from proxy.errors import SecretUnavailableError, TokenResponseInvalidError
 from proxy.oauth.answer import Path, decoded
@@ -17,24 +17,59 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.oauth.exchange import Facts, TokenResponse
-    from proxy.oauth.options import EndpointOptions
+    from proxy.oauth.options import CredentialOptions, EndpointOptions
     from proxy.secrets import Secret
 
 _SECRETS = {"client_secret", "password", "refresh_token"}
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """The names of one exchange; `known` holds what is text already: `token`, `assertion`, `step1.session`."""
+class OwnNames:
+    """The names of a credential of any type; `known` holds what is text already: `token`, `assertion`, `step1.session`."""
 
-    grant: EndpointOptions
+    grant: CredentialOptions
     facts: Facts
     known: Mapping[str, str] = field(default_factory=dict, repr=False)
-    answers: Mapping[str, TokenResponse] = field(default_factory=dict, repr=False)  # by `step1`, `response`
 
-    def knowing(self, **known: str) -> Names:
+    def knowing(self, **known: str) -> Self:
         """These names and more."""
         return replace(self, known={**self.known, **known})
+
+    def __call__(self, name: str) -> str:
+        """What `name` stands for.
+
+        Raises:
+            LookupError: it stands for nothing here.
+        """
+        return self.known[name] if name in self.known else self._plain(name)
+
+    def _plain(self, name: str) -> str:
+        grant, facts = self.grant, self.facts
+        match name.partition(".")[::2]:
+            case ("values", value) if value in grant.values:
+                return facts.read(grant.values[value])
+            case (secret, "") if secret in _SECRETS and getattr(grant, secret, None) is not None:
+                return facts.read(getattr(grant, secret))
+            case ("client_id" | "username" as plain, "") if getattr(grant, plain, ""):
+                return str(getattr(grant, plain))
+            case ("subject", ""):
+                return facts.key.subject
+            case ("random", ""):
+                return facts.unique()
+            case _ if name.startswith("now"):
+                return moment(name, facts.epoch)
+            case _ if name.removeprefix("env:") in facts.variables and name.startswith("env:"):
+                return facts.variables[name.removeprefix("env:")]
+            case _:
+                raise LookupError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Names(OwnNames):
+    """The names of one exchange with an endpoint, its answers among them."""
+
+    grant: EndpointOptions
+    answers: Mapping[str, TokenResponse] = field(default_factory=dict, repr=False)  # by `step1`, `response`
 
     def secret(self, option: str) -> str:
         """The value of the secret that `option` says.
@@ -99,23 +134,3 @@ class Names:
         if head in self.answers and rest:
             return self.member(head, rest)
         return self._plain(name)
-
-    def _plain(self, name: str) -> str:
-        grant, facts = self.grant, self.facts
-        match name.partition(".")[::2]:
-            case ("values", value) if value in grant.values:
-                return facts.read(grant.values[value])
-            case (secret, "") if secret in _SECRETS and getattr(grant, secret, None) is not None:
-                return facts.read(getattr(grant, secret))
-            case ("client_id" | "username" as plain, "") if getattr(grant, plain, ""):
-                return str(getattr(grant, plain))
-            case ("subject", ""):
-                return facts.key.subject
-            case ("random", ""):
-                return facts.unique()
-            case _ if name.startswith("now"):
-                return moment(name, facts.epoch)
-            case _ if name.removeprefix("env:") in facts.variables and name.startswith("env:"):
-                return facts.variables[name.removeprefix("env:")]
-            case _:
-                raise LookupError(name)

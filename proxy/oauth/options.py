@@ -12,7 +12,7 @@ import msgspec
 from proxy.egress import EgressProxy
 from proxy.oauth.answer import Path
 from proxy.oauth.client_auth import ClientAuthName, Encoding
-from proxy.oauth.exchange import Resource, Scope
+from proxy.oauth.exchange import Resource, SAMLEncoding, Scope
 from proxy.oauth.lifetime import Lifetime
 from proxy.oauth.template import Template
 from proxy.oauth.tree import Tree
@@ -110,7 +110,7 @@ class Assertion(Options, frozen=True, kw_only=True):
     recipient: Template | None = None  # this and the next three are SAML's
     name_id_format: str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
     attributes: dict[str, Template] = {}
-    encoding: Literal["base64url", "base64"] = "base64url"  # base64 is what much of SAP takes, beside RFC 7522 §2.1
+    encoding: SAMLEncoding = "base64url"  # base64 is what much of SAP takes, beside RFC 7522 §2.1
     from_: str | None = msgspec.field(name="from", default=None)  # another alias, whose token is the assertion
     header: str | None = None  # or a header of the incoming request, whose token it is
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from proxy.oauth.exchange import Prover
-    from proxy.oauth.names import Names
+    from proxy.oauth.names import OwnNames
     from proxy.oauth.options import TokenPlacement
     from proxy.oauth.template import Template
     from proxy.oauth.token import Header, PerSend
@@ -40,7 +40,7 @@ class Templated:
 
     name: bytes
     template: Template
-    names: Names = field(repr=False)
+    names: OwnNames = field(repr=False)
 
     def headers(self, send: Send) -> tuple[Header, ...]:
         return ((self.name, self.text(send).encode("latin-1", "replace")),)
@@ -68,7 +68,7 @@ def at_send(name: str, send: Send, others: Callable[[str], str], wall: Callable[
             return moment(name, wall()) if name.startswith("now") else others(name)
 
 
-def placed(names: Names, token: str, *, said: TokenPlacement, prover: Prover | None = None) -> Placed:
+def placed(names: OwnNames, token: str, *, said: TokenPlacement, prover: Prover | None = None) -> Placed:
     """What `token` puts on a call; with a prover it is bound to its key, and a proof goes beside it (RFC 9449 §7.1).
 
     Raises:
@@ -88,7 +88,7 @@ def placed(names: Names, token: str, *, said: TokenPlacement, prover: Prover | N
     return Placed(headers=((name, header),), per_send=prover.for_token(token) if prover else None)
 
 
-def _value(text: str, names: Names) -> bytes:
+def _value(text: str, names: OwnNames) -> bytes:
     """A header value (RFC 9110 §5.5)."""
     if not text.isprintable() or not text.isascii() or text.strip() != text:
         raise TokenResponseInvalidError("what token_placement makes is no header value", alias=names.facts.alias, field="token_placement")

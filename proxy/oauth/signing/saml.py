@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from proxy.oauth.signing.certificate import certificates, check_pair
 from proxy.oauth.signing.encoding import base64url
@@ -16,9 +16,7 @@ from proxy.oauth.signing.keys import private_key
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from proxy.oauth.exchange import SAMLAssertion
-
-Encoding = Literal["base64url", "base64"]
+    from proxy.oauth.exchange import SAMLAssertion, SAMLEncoding
 
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
@@ -63,7 +61,7 @@ def saml_assertion(
     key_text: str,
     cert_text: str | None,
     alg: str | None = None,
-    encoding: Encoding = "base64url",
+    encoding: SAMLEncoding = "base64url",
 ) -> str:
     """The signed assertion as a form parameter's value (RFC 7522 §2.1).
 

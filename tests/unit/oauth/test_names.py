@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from proxy.errors import SecretUnavailableError, TokenResponseInvalidError
 from proxy.oauth.answer import Path
 from proxy.oauth.exchange import TokenResponse
 from proxy.oauth.grants import LoginToken, RefreshToken, SecureParameter
-from proxy.oauth.names import Names
+from proxy.oauth.names import OwnNames
 from proxy.oauth.template import Template
 from proxy.oauth.token import TokenKey
 from proxy.secrets.sources import Text
@@ -86,7 +84,7 @@ def test_what_an_answer_lacks(name: str) -> None:
         names.hearing("step2", ANSWER, {"own": Path.parse(name)})
 
 
-BARE: Any = SecureParameter(value=Text("key"))
+BARE = SecureParameter(value=Text("key"))
 
 
 @pytest.mark.parametrize(
@@ -110,12 +108,12 @@ BARE: Any = SecureParameter(value=Text("key"))
         (names_of(crm(client_secret=None)), "client_secret"),
         (names_of(LoginToken()), "client_id"),
         (names_of(LoginToken()), "username"),
-        (Names(BARE, facts_of(BARE)), "client_id"),
-        (Names(BARE, facts_of(BARE)), "client_secret"),
-        (Names(BARE, facts_of(BARE)), "value"),
+        (OwnNames(BARE, facts_of(BARE)), "client_id"),
+        (OwnNames(BARE, facts_of(BARE)), "client_secret"),
+        (OwnNames(BARE, facts_of(BARE)), "value"),
     ],
 )
-def test_what_stands_for_nothing(names: Names, name: str) -> None:
+def test_what_stands_for_nothing(names: OwnNames, name: str) -> None:
     """A name without a value is an error that says which, never an empty text, and no other option is looked into."""
     with pytest.raises(LookupError) as caught:
         names(name)
