@@ -15,6 +15,7 @@ import pytest
 from tests.clients.raw import RawClient, request
 from tests.fakes.raw import OK, Exchange
 from tests.fakes.token_server import hang
+from tests.integration.applications import until
 
 if TYPE_CHECKING:
     from tests.fakes.raw import RawUpstream
@@ -116,6 +117,32 @@ async def test_hanging_servers_do_not_hold_it(token_server: TokenServer, raw_ups
         began = time.monotonic()
         running.signal(signal.SIGTERM)
         assert await asyncio.to_thread(running.wait) == 0
+    assert time.monotonic() - began < 5
+
+
+async def test_a_fetch_of_an_earlier_configuration_does_not_hold_it(
+    token_server: TokenServer, raw_upstream: RawUpstream, bearerd: StartBearerd
+) -> None:
+    """A reload lets a fetch land for which nobody waits any more; the end of the process does not wait for it."""
+    token_server.reply = hang
+    said = {"type": "oauth2_client_credentials", "token_url": token_server.token_url, "client_id": "id", "client_secret": "s3cret"}
+    running = bearerd(
+        {"prefix": "/crm", "upstream": raw_upstream.url, "credential": "crm"},
+        credentials={"crm": {**said, "token_request": {"timeout": "60s"}}},
+        drain_timeout="30s",
+    )
+    async with await RawClient.open(running.port) as client:
+        await client.send(request("/crm"))
+
+        async def waits() -> bool:
+            return await running.metric("token_waiters_total", alias="crm") == 1
+
+        await until(waits)
+    await asyncio.to_thread(running.wait_for, lambda line: line.get("code") == "client_left")
+    await running.change_credential("crm", description="another")
+    began = time.monotonic()
+    running.signal(signal.SIGTERM)
+    assert await asyncio.to_thread(running.wait) == 0
     assert time.monotonic() - began < 5
 
 
