@@ -65,6 +65,9 @@ class Forms:
 
     def _made(self, source: type[Any], said: Mapping[object, object]) -> Secret:
         options, required = self._options(source), _required(source)
+        named = [name for name in self._sources if name in said]
+        if len(named) > 1 and self._apart(named):
+            raise ValueError(f"{' and '.join(named)} are said together; say one of them")
         if not set(required) <= said.keys() <= options.keys():
             further = [name for name in options if name not in required]
             raise ValueError(f"expected {self._form(source)}" + (f", and beside it {', '.join(further)} at most" if further else ""))
@@ -73,6 +76,10 @@ class Forms:
         except _EmptyError:
             raise ValueError(_EMPTY) from None
         return made
+
+    def _apart(self, named: list[str]) -> bool:
+        """Whether no one form has all these keys."""
+        return not any(set(named) <= self._options(source).keys() for source in self._sources.values())
 
     def _part(self, value: object) -> Secret:
         found = self.parse(value)

@@ -53,6 +53,7 @@ class Known:
     said: frozenset[str] = frozenset()
     values: frozenset[str] = frozenset()
     steps: int = 0
+    step_values: tuple[frozenset[str], ...] = ()  # the names that each step gives to parts of its answer
     endpoint: bool = False
     refreshed_alike: bool = False  # a refresh may come, and is written as the first request is
 
@@ -66,6 +67,9 @@ class Known:
             said=said,
             values=values,
             steps=len(steps.items) if steps else 0,
+            step_values=tuple(frozenset(item.nearest("values").entries) if item.get("values") else frozenset() for item in steps.items)
+            if steps
+            else (),
             endpoint=struct is not None and issubclass(struct, EndpointOptions),
             refreshed_alike=refreshed_alike(node, name),
         )
@@ -100,8 +104,11 @@ def _unknown_at_request(name: str, key: str, known: Known) -> str | None:
         return text
     if step := _STEP.match(name):
         inside = _INSIDE_STEP.match(key)
-        return _unknown_step(int(step[1]), known.steps if inside is None else int(inside[1]), known, section) or (
-            _NOT_AGAIN if again else None
+        before = known.steps if inside is None else int(inside[1])
+        return (
+            _unknown_step(int(step[1]), before, known, section)
+            or (_NOT_AGAIN if again else None)
+            or _unknown_value(int(step[1]), name[step.end() :], known)
         )
     if name == "assertion":
         return _unknown_assertion(section, known) or (_NOT_AGAIN if again else None)
@@ -131,6 +138,15 @@ def _unknown_step(number: int, before: int, known: Known, section: str) -> str |
     if number > known.steps:
         return f"there is no step {number}; steps has {known.steps}"
     return f"step {number} is not yet called here; only the steps before are known" if number > before else None
+
+
+def _unknown_value(number: int, name: str, known: Known) -> str | None:
+    """A word that is none of the names that a step gives; a path into its answer has a dot or a colon, or stands for itself without any."""
+    given = known.step_values[number - 1] if number <= len(known.step_values) else frozenset()
+    if not given or name in given or not name.isidentifier():
+        return None
+    near = words.nearest(name, given)
+    return f"there is no {quoted(name)} under `values` of step {number}" + (f"; did you mean {quoted(near)}?" if near else "")
 
 
 def _unknown_assertion(section: str, known: Known) -> str | None:

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -17,20 +17,27 @@ from proxy.http.routing import Route
 from proxy.oauth.answer import Path as AnswerPath
 from proxy.oauth.grants import GRANTS
 from proxy.oauth.options import RequestOptions
+from proxy.oauth.signing.jose import SECRET_ALGS
+from proxy.oauth.signing.keys import ALGS
 from proxy.oauth.tree import Tree
 from proxy.secrets import Secret
 from proxy.secrets.sources import SCHEMA as SECRET_SCHEMA
+from proxy.settings import providers
 from proxy.settings.convert import fields, takes_none
 from proxy.settings.credentials import every_field, grant_struct
 from proxy.settings.keys import default, default_words, inner, section
 from proxy.settings.model import SettingsFile
 from proxy.settings.routes import ITS_OWN
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "configuration.md"
 FOLDER = ROOT / "config" / "schema"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"$ref": "#/$defs/variable"}
+_SAID = {"description": "said together with the other one", "not": {"type": "null"}}
 _ROUTE = {"$ref": "#/$defs/route"}  # its required keys may come from `defaults`
 _DEFS = {
     "variable": {
@@ -123,6 +130,8 @@ class _Writer:
         whole: Schema = {"properties": {"type": {"const": name} if name else True, **properties}, "additionalProperties": False}
         if name and required:
             whole["anyOf"] = [{"required": required}, {"required": ["provider"]}]
+        if {"token_url", "issuer"} <= known.keys():
+            whole["not"] = {"required": ["token_url", "issuer"], "properties": dict.fromkeys(("token_url", "issuer"), _SAID)}
         return whole
 
     def _field(self, path: str, field: msgspec.structs.FieldInfo) -> Schema:
@@ -133,6 +142,7 @@ class _Writer:
         kind = get_args(kind)[0] if get_origin(kind) is tuple else kind
         if section(kind):
             return {"description": (kind.__doc__ or "").partition("\n")[0], **schema}
+        schema = {**schema, **_CHOICES.get(path, dict)()}
         if not field.required and kind is not Secret:
             schema = {**schema, "default": _plain(default(field))}
         return self.told(path, schema)
@@ -148,6 +158,17 @@ class _Writer:
         if origin is dict:
             return {"type": "object", "additionalProperties": self._type(path, arguments[1])}
         return _word(kind)
+
+
+_CHOICES: dict[str, Callable[[], Schema]] = {  # texts of which there are few, though their type does not say so
+    "credentials.*.provider": lambda: {"anyOf": [{"enum": list(providers.names())}, {"type": "null"}]},
+    "credentials.*.assertion.alg": lambda: {"anyOf": [{"enum": list(_algs())}, _VARIABLE, {"type": "null"}]},
+}
+
+
+def _algs() -> Iterator[str]:
+    """Every algorithm that a key or a secret signs with, each once."""
+    yield from dict.fromkeys([*(alg for algs in ALGS.values() for alg in algs), *SECRET_ALGS])
 
 
 def _says(key: str, value: str) -> Schema:

@@ -27,6 +27,10 @@ _KINDS: dict[str, Kind] = {
     "binary": "binary value",
 }
 _CORE = "tag:yaml.org,2002:"
+_TAGS = {
+    **dict.fromkeys(("!env", "!env_var", "!envvar", "!environment"), "{env: NAME}"),
+    **dict.fromkeys(("!file", "!include", "!path"), "{file: PATH}"),
+}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SAID = re.compile(r" ?(['\"])(?!<)[^'\"]{2,}\1")  # what PyYAML quotes may be part of a secret
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # YAML 1.1 §4.1.4
@@ -102,7 +106,10 @@ def _syntax(exc: yaml.MarkedYAMLError, text: str) -> str:
         case "%" | "@" | "`" as sign:
             return f"a value cannot begin with {sign}; put it in quotes"
         case _:
-            return ", ".join(_SAID.sub("", part) for part in (exc.context, exc.problem) if part)
+            told = ", ".join(_SAID.sub("", part) for part in (exc.context, exc.problem) if part)
+            line = _BREAK.split(text)[mark.line : mark.line + 1] if mark is not None else []  # the end may be a line of its own
+            flow = any("${" in part for part in line) and "flow" in str(exc.context)
+            return told + ("; inside { } and [ ], put a text with ${...} in quotes" if flow else "")
 
 
 def _decode(data: bytes, file: str) -> str:
@@ -153,7 +160,9 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, key, depth)
         if event.tag is not None and not event.tag.startswith(_CORE) and event.tag != "!":
-            raise _RefusedError(place, "YAML reads a value that begins with ! as a tag; put it in quotes")
+            meant = _TAGS.get(event.tag.lower())
+            text = f"YAML knows no such tag; write {meant}" if meant else "YAML reads a value that begins with ! as a tag; put it in quotes"
+            raise _RefusedError(place, text)
         match event:
             case yaml.ScalarEvent():
                 node = self._scalar(event, key, place)

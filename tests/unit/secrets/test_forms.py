@@ -37,7 +37,7 @@ WRONG: dict[str, tuple[object, str]] = {
     "an empty path": ({"file": ""}, "the secret is empty"),
     "an empty part": ({"current": "a", "next": ""}, "the secret is empty"),
     "no text": ({"env": 1}, "env: expected text"),
-    "two places": ({"env": "A", "file": "b"}, "expected {env: NAME}"),
+    "two places": ({"env": "A", "file": "b"}, "env and file are said together; say one of them"),
     "a slip in an option": ({"file": "a", "membre": "hunter2"}, "expected {file: PATH}, and beside it member at most"),
     "half of a directory": ({"directory": "a"}, "expected {directory: PATH, name: NAME}"),
     "a path in a directory": ({"directory": "a", "name": "../b"}, "expected the name of a file, without a path"),
@@ -68,7 +68,7 @@ def test_every_form_is_read(value: object) -> None:
 @pytest.mark.parametrize(("value", "told"), WRONG.values(), ids=WRONG)
 def test_another_form_is_refused_without_its_value(value: object, told: str) -> None:
     """The sentence says what may stand there; what was said may be a secret and is not quoted."""
-    with pytest.raises(ValueError, match=r"expected|empty|one rotation") as caught:
+    with pytest.raises(ValueError, match=r"expected|empty|one rotation|together") as caught:
         parse(value)
 
     assert str(caught.value) == told

@@ -21,6 +21,7 @@ TOP = "security_material: [security-material.yaml]\n"
 ANONYMOUS = "callers off this machine are not authenticated; listen on loopback, or say allow_anonymous: true"
 ADMIN = "the admin listener stays on loopback; `metrics: {address: ...}` serves /metrics, /healthz and /readyz elsewhere"
 
+QUOTES = "; inside { } and [ ], put a text with ${...} in quotes"
 BROKEN_TOP = {
     "unknown key": ("drain_timout: 5s\n", ["proxy.yaml:1:1: drain_timout: unknown key; did you mean `drain_timeout`?"]),
     "another tool's key": ("listen: 80\n", ["proxy.yaml:1:1: listen: unknown key; here it is `listeners: [{address: 127.0.0.1:6750}]`"]),
@@ -140,6 +141,18 @@ BROKEN_FILES = {
     "unknown alias": (
         b"a: *hunter2",
         ["proxy.yaml:1:4: YAML reads a value that begins with * as an alias, and no anchor above has its name; put a text in quotes"],
+    ),
+    "tag for a variable": (b"a: !ENV hunter2", ["proxy.yaml:1:4: YAML knows no such tag; write {env: NAME}"]),
+    "tag for a file": (b"a: !file hunter2", ["proxy.yaml:1:4: YAML knows no such tag; write {file: PATH}"]),
+    "a template without quotes": (
+        b"a: {b: ${env:hunter2}}",
+        [
+            f"proxy.yaml:1:9: not valid YAML: while parsing a flow mapping, did not find expected ',}}'{QUOTES}",
+        ],
+    ),
+    "material alone": (
+        b"credentials: {}",
+        ["proxy.yaml:1:1: routes: no route: this file has credentials alone; name it under `security_material` of a proxy.yaml"],
     ),
     "tag": (b"a: !hunter2 x", ["proxy.yaml:1:4: YAML reads a value that begins with ! as a tag; put it in quotes"]),
     "deep": (b"[" * 100_000, ["proxy.yaml:1:34: nested more than 32 levels deep"]),

@@ -57,6 +57,10 @@ BROKEN = {
         LOGIN.replace("/token", "/${step2.x}") + f"steps: [{{token_url: '{URL}'}}]\n",
         ["token_url: there is no step 2; steps has 1"],
     ),
+    "a value that a step does not give": (
+        LOGIN.replace("/token", "/${step1.sesion}") + f"steps: [{{token_url: '{URL}', values: {{session: data.sid}}}}]\n",
+        ["token_url: there is no 'sesion' under `values` of step 1; did you mean 'session'?"],
+    ),
     "a step before the first": (
         LOGIN + f"private_key: {{file: key}}\nassertion: {{subject: '${{step1.x}}'}}\nsteps: [{{token_url: '{URL}'}}]\n",
         ["assertion.subject: an assertion is made before the first step"],
@@ -100,6 +104,8 @@ GOOD = {
     "secrets in a body": LOGIN + "password: {file: secret}\nclient_secret: {file: secret}\ntoken_request: {body: ['${password}', "
     "'${client_secret}'], content_type: json}\n",
     "steps": LOGIN.replace("/token", "/${step2.a.b}") + f"steps: [{{token_url: '{URL}'}}, {{token_url: '{URL}${{step1.x}}'}}]\n",
+    "a path beside a step's values": LOGIN.replace("/token", "/${step1.data.id}/${step1.session}/${step2.other}")
+    + f"steps: [{{token_url: '{URL}', values: {{session: data.sid}}}}, {{token_url: '{URL}'}}]\n",
     "an assertion of what is never refreshed": f"type: oauth2_jwt_bearer\n{TOKEN_URL}client_id: a\nprivate_key: {{file: key}}\n"
     + PARAM % "${assertion}"
     + "token_response: {refresh_token: null}\n",

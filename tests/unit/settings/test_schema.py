@@ -134,6 +134,7 @@ def test_the_command_that_an_example_shows_works(file: Path, folder: Path) -> No
     assert (", 1 warning" if file.name in WARNED else ", 0 warnings") in told.stdout
 
 
+CLIENT = {"type": "oauth2_client_credentials", "token_url": "https://login.example/token", "client_id": "a", "client_secret": "x"}
 WRONG = {
     "unknown key": {"routs": []},
     "unknown key of a route": {"routes": [{"prefix": "/a", "backend": "x"}]},
@@ -143,6 +144,9 @@ WRONG = {
     "number as text": {"credentials": {"a": {"type": "oauth2_client_credentials", "token_url": "x", "client_id": 1, "client_secret": "x"}}},
     "credential without a type": {"credentials": {"a": {"token_url": "https://x", "client_id": "a", "client_secret": "x"}}},
     "a default for what tells routes apart": {"defaults": {"name": "x"}, "routes": []},
+    "no such provider": {"credentials": {"a": {"provider": "acme"}}},
+    "no such algorithm": {"credentials": {"a": {**CLIENT, "client_auth": "client_secret_jwt", "assertion": {"alg": "HS1"}}}},
+    "two addresses of one endpoint": {"credentials": {"a": {**CLIENT, "issuer": "https://login.example"}}},
     "ratio": {"credentials": {"a": {"lifetime": {"refresh_before_ratio": 1}}}},
 }
 
@@ -155,6 +159,14 @@ def test_the_schema_refuses_what_load_refuses(document: dict[str, Any], write: W
     assert list(jsonschema.Draft202012Validator(schema).iter_errors(document)) != []
     with pytest.raises(SettingsError):
         load([write("proxy.yaml", json.dumps(document))])
+
+
+@pytest.mark.parametrize("more", [{"issuer": None}, {"provider": None, "assertion": {"alg": None}}, {"assertion": {"alg": {"env": "ALG"}}}])
+def test_the_schema_takes_what_says_nothing(more: dict[str, Any]) -> None:
+    """A key that is null is left out, and a variable stands for any text."""
+    schema = json.loads((FOLDER / "security-material.schema.json").read_text(encoding="utf-8"))
+
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors({"credentials": {"a": {**CLIENT, **more}}})) == []
 
 
 def test_the_blocks_of_the_page_load(write: Write) -> None:
