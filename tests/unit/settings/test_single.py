@@ -125,6 +125,17 @@ BROKEN = {
             "--upstream: expected a URL that starts with https:// or http:// and names a host",
         ],
     ),
+    "a variable that the shell left": (
+        {**GOOD, "client-id": "$CLIENT_ID", "client-secret": "${CLIENT_SECRET}"},
+        [
+            "--client-id: the shell left the variable CLIENT_ID as it is; single quotes keep it so",
+            "--client-secret: the shell left the variable CLIENT_SECRET as it is; single quotes keep it so",
+        ],
+    ),
+    "a place as a file says it": (
+        {**GOOD, "client-secret": "file:secrets/crm"},
+        ["--client-secret: it names a place; say --client-secret-file PATH"],
+    ),
     "missing file": (
         {**GOOD, "client-secret": None, "client-secret-file": "nowhere"},
         ["--client-secret-file: secret file nowhere: No such file or directory"],
