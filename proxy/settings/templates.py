@@ -33,6 +33,9 @@ _UNKNOWN = re.compile(r"\A\$\{[!-~]+\}(?= is no )")  # the name may be a part of
 
 
 _OFFERED = re.compile(r"(?<= is no name; ).*", re.DOTALL)
+_LISTED = re.compile(r"(?<=; known are ).*", re.DOTALL)
+_OF_A_REQUEST = frozenset({"assertion", "refresh_token"})
+_OF_A_TOKEN = frozenset({"token", "response.PATH", "request.method", "request.path"})
 _AT_LOAD = "known here are values.NAME and env:NAME"
 _ORDINALS = ("1st", "2nd", "3rd")
 
@@ -108,8 +111,13 @@ class CredentialConversion(Conversion):
             return Template.parse(node.value)
         except ValueError as exc:
             told = _UNKNOWN.sub(lambda found: _which(node.word, found[0]), str(exc))
-            self.fail(node, _OFFERED.sub(_AT_LOAD, told) if at_load else told)
+            self.fail(node, _OFFERED.sub(_AT_LOAD, told) if at_load else _LISTED.sub(lambda found: self._listed(node, found[0]), told))
             return None
+
+    def _listed(self, node: Node, listed: str) -> str:
+        """The names that may stand at this node, of those that may stand anywhere."""
+        placing = node.key.removeprefix(f"{self._root.key}.").startswith("token_placement")
+        return ", ".join(name for name in listed.split(", ") if name not in (_OF_A_REQUEST if placing else _OF_A_TOKEN))
 
     def _template(self, node: Node) -> Any:
         template = self._parsed(node)

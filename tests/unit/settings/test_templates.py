@@ -96,6 +96,8 @@ def test_a_whole_body_is_no_secret(grant: Grant) -> None:
     assert body.source == {"env": "prod"}
 
 
+OWN, FORMS = "client_id, client_secret, password", "username, values.NAME, env:NAME, now:FORMAT"
+KNOWN, OF_A_SEND = "a ${...} in it is no name; known are", "request.method, request.path, subject, token"
 BROKEN = {
     "known at a request alone": (
         "audience: '${client_id}'\n",
@@ -124,6 +126,13 @@ BROKEN = {
     "no name at a request": (
         "assertion: {subject: '${clientid}'}\n",
         ["assertion.subject: a ${...} in it is no name; did you mean ${client_id}?"],
+    ),
+    "no name like any other": (
+        "assertion: {subject: '${xyzzy}'}\ntoken_placement: {value: '${xyzzy}'}\n",
+        [
+            f"assertion.subject: {KNOWN} assertion, {OWN}, random, refresh_token, subject, {FORMS}, step1.PATH",
+            f"token_placement.value: {KNOWN} {OWN}, random, {OF_A_SEND}, {FORMS}, response.PATH, step1.PATH",
+        ],
     ),
     "no name among several": (
         "assertion: {subject: '${env:CRM_SECRET}${clientid}'}\n",
