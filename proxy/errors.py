@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Origin = Literal["config", "proxy", "token_endpoint", "upstream"]
+OF_EACH_REQUEST = ("token_url", "token_request", "token_request.content_type", "token_request.params", "token_request.body")
 USUAL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # of those that a route without `methods` takes
 
 
@@ -261,6 +262,13 @@ class TokenError(ProxyError):
         """The details, and what only an answer of our own may say: nothing was sent to the API."""
         facts = f"alias '{self.alias}': {self.told}; nothing was sent to the API; check: bearerd probe {self.alias}"
         return str(Details(self.code, facts, self.key))
+
+    def said_under(self, part: str) -> Self:
+        """This error of a request that the credential says under `part`, such as `steps[0]`: there stands the key that repairs it."""
+        own = f"credentials.{self.alias}."
+        if part and self.key in {own + name for name in OF_EACH_REQUEST}:
+            self.key = f"{own}{part}.{self.key.removeprefix(own)}"
+        return self
 
     def again(self, retry_after: float) -> Self:
         """The same cause for a later caller, who may try again in `retry_after` seconds."""

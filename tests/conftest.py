@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 NO_SKIPS = os.environ.get("BEARERD_NO_SKIPS") == "1"
 
 Report = pytest.TestReport | pytest.CollectReport
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no fault of what is tested
+settings.load_profile("any machine")
 
 
 def _fail_if_skipped(report: Report) -> None:

@@ -5,8 +5,6 @@ Secrets are read when a token is fetched, so that a rotated one is taken up; a r
 
 from __future__ import annotations
 
-import hashlib
-import os
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import partial
@@ -26,11 +24,11 @@ from proxy.oauth.allowance import aside, within
 from proxy.oauth.discovery import discover, refuse_method, token_url
 from proxy.oauth.exchange import Facts
 from proxy.oauth.faults import place, translated
+from proxy.oauth.holdings import Holdings
 from proxy.oauth.names import Names
 from proxy.oauth.refreshing import exchange
 from proxy.oauth.rotation import may_be_rotated
-from proxy.oauth.walk import names_of, options_named, secrets_of
-from proxy.secrets import SecretUnreadableError
+from proxy.oauth.walk import options_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -100,9 +98,7 @@ class TokenEndpoint:
         self._chance = chance
         self._unique = unique
         self._on_next_secret = on_next_secret
-        self._secrets = secrets_of(credential.grant)
-        self._rotated = frozenset(path for secret, path in self._secrets.items() if secret.after is not None)
-        self._variables = [name.removeprefix("env:") for name in names_of(credential.grant) if name.startswith("env:")]
+        self._holdings = Holdings(credential)
         self._needed = tuple(options_named(credential.grant, "from").values())
         self._metadata: tuple[Metadata, float] | None = None  # and until when, in monotonic seconds
         self._later = False  # whether a rotation's next secret is the one that works
@@ -126,21 +122,16 @@ class TokenEndpoint:
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             asked = _ASKED.get()
             proxy = self._transport.proxy_key(asked.url) if asked and not isinstance(exc, aiohttp.InvalidURL) else None
-            fault = translated(exc, alias=self._alias, proxy=proxy, timeout=timeout)
+            certified = endpoint is not None and endpoint.token_request.tls.cert is not None
+            fault = translated(exc, alias=self._alias, proxy=proxy, timeout=timeout, certified=certified)
             fault.log_detail = f"{place(asked)}: {fault.log_detail}"
-            raise fault from exc
+            raise fault.said_under(asked.within if asked else "") from exc
         self._store.keep_refresh_token(key, token.refresh_token)
         return token
 
     def secret_version(self) -> str | None:
-        """Something that changes when a secret does, and tells nothing of it; None: one is unreadable, or none is at hand."""
-        try:
-            values = [secret.read() for secret in self._secrets if secret.at_hand]
-        except SecretUnreadableError:
-            return None
-        values += [_next_of(secret) for secret in self._secrets]
-        values += [os.environ.get(name, "") for name in self._variables]
-        return hashlib.sha256("\0".join(values).encode(errors="surrogatepass")).hexdigest()
+        """Something that changes when a secret does, and tells nothing of it; None: one is unreadable."""
+        return self._holdings.version()
 
     async def aclose(self) -> None:
         """End the connections."""
@@ -173,12 +164,16 @@ class TokenEndpoint:
         try:
             return await self._run_with(key, tokens, later=later)
         except TokenRefusedError as refused:
-            if not may_be_rotated(refused, self._rotated):
+            if not may_be_rotated(refused, self._holdings.rotated):
                 raise
             try:
                 token = await self._run_with(key, tokens, later=not later)
             except SecretUnavailableError:
-                raise refused from None  # that the other secret is not there yet explains nothing
+                refused.facts += "; the other secret of the rotation cannot be read"
+                raise refused from None
+            except TokenRefusedError as again:
+                again.facts += "; so was the other secret of the rotation"
+                raise
             if self._later == later:  # another subject's exchange may have found out at the same time
                 self._later = not later
                 if self._later:
@@ -191,8 +186,7 @@ class TokenEndpoint:
         try:
             return await self._run(exchange(self._credential.grant, await self._located(facts)))
         except TokenInvalidClientError as refused:
-            for secret in self._secrets:
-                secret.doubt()
+            self._holdings.doubt()
             try:
                 anew = await self._facts(key, tokens, later=later)
             except SecretUnavailableError:
@@ -207,13 +201,19 @@ class TokenEndpoint:
             request = next(steps)
             while True:
                 _ASKED.set(request)
-                request = steps.send(await self._transport.send(request))
+                request = steps.send(await self._sent(request))
         except StopIteration as done:
             result: Result = done.value
             return result
 
+    async def _sent(self, request: TokenRequest) -> TokenResponse:
+        try:
+            return await self._transport.send(request)
+        except TokenError as error:
+            raise error.said_under(request.within) from error.__cause__
+
     async def _facts(self, key: TokenKey, tokens: Mapping[str, Token], *, later: bool) -> Facts:
-        secrets = {secret: await self._read(path, secret, later=later) for secret, path in self._secrets.items()}
+        secrets = await self._holdings.secrets(later=later)
         return Facts(
             alias=self._alias,
             key=key,
@@ -226,7 +226,7 @@ class TokenEndpoint:
             signer=self._signer,
             secrets=secrets,
             tokens={alias: token.value for alias, token in tokens.items()},
-            variables={name: self._variable(name) for name in self._variables},
+            variables=self._holdings.variables(),
             refresh_token=self._store.refresh_token(key),
             prover=self._prover(key, secrets),
             keep_refresh_token=partial(self._store.keep_refresh_token, key),
@@ -262,35 +262,6 @@ class TokenEndpoint:
         if self._metadata is None or self._clock() >= self._metadata[1]:
             self._metadata = await self._run(discover(issuer, self._alias, self._wall())), self._clock() + METADATA_LIFE
         return self._metadata[0]
-
-    async def _read(self, path: str, secret: Secret, *, later: bool) -> str:
-        """A secret's value now, in a time of its own."""
-        read = secret.after if later and secret.after is not None else secret
-        try:
-            with aside():
-                value = await read.obtain()
-            value.encode()
-        except SecretUnreadableError as exc:
-            raise SecretUnavailableError(alias=self._alias, field=path, log_detail=str(exc)) from exc
-        except UnicodeEncodeError:  # an environment variable may hold any bytes; the exception would show one
-            raise SecretUnavailableError("the secret is not UTF-8 text", alias=self._alias, field=path) from None
-        return value
-
-    def _variable(self, name: str) -> str:
-        value = os.environ.get(name, "")
-        if not value:
-            raise SecretUnavailableError(f"environment variable {name} is not set", alias=self._alias, field="")
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            raise SecretUnavailableError(f"environment variable {name} is not UTF-8 text", alias=self._alias, field="")
-        return value
-
-
-def _next_of(secret: Secret) -> str:
-    """The value that a rotation's next secret has now; "" where there is none yet."""
-    try:
-        return secret.after.read() if secret.after is not None and secret.after.at_hand else ""
-    except SecretUnreadableError:
-        return ""
 
 
 def _waits(token_url: Template) -> bool:

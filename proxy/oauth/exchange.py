@@ -27,6 +27,7 @@ class TokenRequest:
     method: str = "POST"
     path: str = ""  # the URL's path as it may be shown
     hosts: tuple[str, ...] | None = None  # where it may go alone; None: wherever the credential says
+    within: str = ""  # the option that says it, such as `steps[0]`; "": the credential itself
 
 
 @dataclass(frozen=True, slots=True)

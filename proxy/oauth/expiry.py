@@ -91,7 +91,7 @@ def _number(value: object) -> float | None:
         case float() if math.isfinite(value):
             return value
         case str() if _NUMBER.fullmatch(value.strip()):
-            return float(value)
+            return float(value.strip())  # which strips more than float does
         case _:
             return None
 

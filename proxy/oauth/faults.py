@@ -31,8 +31,11 @@ class AddressRefusedError(OSError):
     """Every address of the name is link-local or metadata."""
 
 
-def translated(exc: Exception, *, alias: str, proxy: str | None, timeout: float) -> errors.TokenError:
-    """The TokenError that `exc` means; `timeout` in seconds is what the whole exchange was given, `proxy` the key of the egress proxy."""
+def translated(exc: Exception, *, alias: str, proxy: str | None, timeout: float, certified: bool = False) -> errors.TokenError:
+    """The TokenError that `exc` means; `timeout` in seconds is what the whole exchange was given, `proxy` the key of the egress proxy.
+
+    `certified` says that the client shows a certificate.
+    """
     detail = _detail(exc)
     match exc:
         case TimeoutError():
@@ -54,8 +57,7 @@ def translated(exc: Exception, *, alias: str, proxy: str | None, timeout: float)
             told = "the connection was closed before the request was taken, as by a server that wants a client certificate"
             return errors.TokenUnreachableError(told, alias=alias, log_detail=detail)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | ConnectionResetError():
-            told = "the connection was closed before the answer was complete"
-            return errors.TokenUnreachableError(told, alias=alias, log_detail=detail)
+            return _cut(exc, alias, detail, certified=certified)
         case _:
             return errors.TokenUnreachableError("the token endpoint could not be asked", alias=alias, log_detail=detail)
 
@@ -86,6 +88,14 @@ def _detail(exc: Exception) -> str:
         case _:
             text = ""
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__
+
+
+def _cut(exc: Exception, alias: str, detail: str, *, certified: bool) -> errors.TokenError:
+    """Under TLS 1.3 the alert that refuses a client certificate may be lost, and all that is seen is the end."""
+    if certified and isinstance(exc, aiohttp.ServerDisconnectedError):
+        told = "the connection was closed without an answer, as by a server that refuses the client certificate"
+        return errors.TokenUnreachableError(told, alias=alias, field="token_request.tls.cert", log_detail=detail)
+    return errors.TokenUnreachableError("the connection was closed before the answer was complete", alias=alias, log_detail=detail)
 
 
 def _unconnected(exc: aiohttp.ClientConnectorError, alias: str, detail: str, *, proxy: str | None) -> errors.TokenError:

@@ -6,6 +6,7 @@ A grant's fields are its YAML options and shape the fingerprint; a secret is a p
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import msgspec
@@ -178,10 +179,15 @@ class LoginToken(Refreshable, frozen=True, kw_only=True):
         names = Names(self, facts)
         if names_of(self) & {"assertion"}:
             names = names.knowing(assertion=_jwt(self, facts))
-        for number, step in enumerate(self.steps, 1):
-            response = yield written(step.token_request, destination(step.token_url, names), names, said={}, proof=Proof())
-            heard(response, names)
-            names = names.hearing(f"step{number}", response, step.values)
+        for number, step in enumerate(self.steps):
+            plain = written(step.token_request, destination(step.token_url, names), names, said={}, proof=Proof())
+            request = replace(plain, within=f"steps[{number}]")
+            response = yield request
+            try:
+                heard(response, names)
+            except TokenError as error:
+                raise error.said_under(request.within) from None
+            names = names.hearing(f"step{number + 1}", response, step.values, within=request.within)
         said = {"grant_type": self.grant_type} if self.grant_type else {}
         response = yield token_request(names, {**said, **standard(self)})
         return parse_token(response, names, typed=self.typed)

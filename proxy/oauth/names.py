@@ -82,14 +82,14 @@ class Names(OwnNames):
             raise SecretUnavailableError(f"the credential has no {option}", alias=self.facts.alias, field=option)
         return self.facts.read(place)
 
-    def hearing(self, name: str, response: TokenResponse, values: Mapping[str, Path]) -> Names:
-        """These names, those of an answer, and the values that a step reads from it.
+    def hearing(self, name: str, response: TokenResponse, values: Mapping[str, Path], *, within: str = "") -> Names:
+        """These names, those of an answer, and the values that the step at `within` reads from it.
 
         Raises:
             TokenResponseInvalidError: a value is not in it.
         """
         heard = replace(self, answers={**self.answers, name: response})
-        known = {f"{name}.{value}": heard.member(name, str(path)) for value, path in values.items()}
+        known = {f"{name}.{value}": heard.member(name, str(path), field=f"{within}.values.{value}") for value, path in values.items()}
         return replace(heard, known={**self.known, **known})
 
     def landed(self, token: str, names: Iterable[str]) -> Names:
@@ -108,8 +108,8 @@ class Names(OwnNames):
         empty = {name: replace(answer, headers={}, body=b"", cookies=()) for name, answer in self.answers.items()}
         return replace(self, known={**known, "token": token}, answers=empty)
 
-    def member(self, name: str, path: str) -> str:
-        """A part of the answer called `name`, as text.
+    def member(self, name: str, path: str, *, field: str | None = None) -> str:
+        """A part of the answer called `name`, as text; `field` is the option that names it.
 
         Raises:
             TokenResponseInvalidError: it is not in it.
@@ -118,7 +118,7 @@ class Names(OwnNames):
         found = Path.parse(path).find(response, decoded(response))
         if found is None or isinstance(found, dict | list):
             said = "the token endpoint's answer" if name == "response" else f"the answer of {name}"
-            raise TokenResponseInvalidError(f"{said} has no {path}", alias=self.facts.alias)
+            raise TokenResponseInvalidError(f"{said} has no {path}", alias=self.facts.alias, field=field)
         return str(found).lower() if isinstance(found, bool) else str(found)
 
     def __call__(self, name: str) -> str:
@@ -132,5 +132,5 @@ class Names(OwnNames):
             return self.known[name]
         head, _, rest = name.partition(".")
         if head in self.answers and rest:
-            return self.member(head, rest)
+            return self.member(head, rest, field=None if head == "response" else "token_request")
         return self._plain(name)

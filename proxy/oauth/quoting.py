@@ -78,11 +78,22 @@ def _without(text: str, secrets: Iterable[str]) -> str:
     read = text[:MAX_READ]
     written = sorted(filter(None, secrets), key=len, reverse=True)
     found = "|".join(re.escape(secret) for secret in written if len(secret) <= len(read))
-    shown = re.sub(found, REDACTED, read, flags=re.IGNORECASE) if found else read
+    shown = _masked(read, found) if found else read
     if len(text) < MAX_READ:  # one of just this length may have been cut before
         return shown
     halved = max((_halved(shown.lower(), secret.lower()) for secret in written if secret.strip(_OF_RUNS)), default=0)
     return shown[: len(shown) - halved].rstrip(_OF_RUNS) + "..."
+
+
+def _masked(text: str, pattern: str) -> str:
+    """`text` without what `pattern` finds in any case, also where two finds overlap: the second would show the end of its secret."""
+    parts, end = [], 0
+    for found in re.finditer(f"(?=({pattern}))", text, re.IGNORECASE):
+        start, stop = found.span(1)
+        if start >= end:
+            parts += [text[end:start], REDACTED]
+        end = max(end, stop)
+    return "".join([*parts, text[end:]])
 
 
 def _halved(text: str, secret: str) -> int:

@@ -85,7 +85,14 @@ FLOORS = (
         "proxy.metrics.*",
         "proxy.logs.*",
     },
-    {"proxy.http.upstream.*", "proxy.oauth.endpoint", "proxy.oauth.transport", "proxy.oauth.faults", "proxy.oauth.source"},
+    {
+        "proxy.http.upstream.*",
+        "proxy.oauth.endpoint",
+        "proxy.oauth.holdings",
+        "proxy.oauth.transport",
+        "proxy.oauth.faults",
+        "proxy.oauth.source",
+    },
     {
         "proxy.http.cutter",
         "proxy.http.listener",

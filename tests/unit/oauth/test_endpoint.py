@@ -14,20 +14,22 @@ from aiohttp import web
 
 from proxy import errors
 from proxy.egress import Egress
+from proxy.oauth.answer import Path
 from proxy.oauth.endpoint import METADATA_LIFE
 from proxy.oauth.exchange import Scope
 from proxy.oauth.grants import ExchangedToken, LoginToken, Password, RefreshToken, SecureParameter, TokenExchange
-from proxy.oauth.options import Step, TokenRequestOptions
+from proxy.oauth.options import Param, Step, TokenRequestOptions, TokenTLS
 from proxy.oauth.template import Template
 from proxy.oauth.token import Token, TokenKey
+from proxy.oauth.tree import Tree
 from proxy.secrets.sources import Command, Env, File, Rotation, Text
 from proxy.units import Seconds
 from tests.fakes.credentials import SECRET, crm
 from tests.fakes.exchanges import GOOD, KEY, Bench, NamesAt, Server
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Callable
-    from pathlib import Path
 
     from proxy.oauth.client_auth import ClientAuthName
     from proxy.oauth.endpoint import TokenEndpoint
@@ -84,7 +86,7 @@ async def test_html(server: Server, bench: Bench) -> None:
     assert error.log_detail == server.url + "/login"
 
 
-async def test_rotated_secret(server: Server, bench: Bench, tmp_path: Path) -> None:
+async def test_rotated_secret(server: Server, bench: Bench, tmp_path: pathlib.Path) -> None:
     """The secret is read for every fetch, and its version changes with it without telling it."""
     file = tmp_path / "secret"
     file.write_text("first\n")
@@ -99,7 +101,7 @@ async def test_rotated_secret(server: Server, bench: Bench, tmp_path: Path) -> N
     assert "first" not in before
 
 
-async def test_unreadable_secret(server: Server, bench: Bench, tmp_path: Path) -> None:
+async def test_unreadable_secret(server: Server, bench: Bench, tmp_path: pathlib.Path) -> None:
     """Without its secret nothing is sent; the place is for the log alone."""
     endpoint = bench.endpoint(crm(server.url, client_secret=File(str(tmp_path / "none"))))
     error = await refused(endpoint)
@@ -210,7 +212,9 @@ async def test_both_secrets_refused(server: Server, bench: Bench) -> None:
     answering(server, lambda _: (401, {"error": "invalid_client"}))
     endpoint = bench.endpoint(posting(server.url, client_secret=ROTATION))
     for _ in range(2):
-        assert (await refused(endpoint)).code == "token_invalid_client"
+        error = await refused(endpoint)
+        assert error.code == "token_invalid_client"
+        assert error.facts.endswith("; so was the other secret of the rotation")
     assert [form["client_secret"] for form in forms(server)] == ["current", "next"] * 2
     assert bench.next_secrets == []
 
@@ -377,7 +381,7 @@ async def test_dpop(server: Server, bench: Bench) -> None:
     assert jwks[0] == jwks[1]
 
 
-async def test_dpop_key_follows_its_file(server: Server, bench: Bench, pems: dict[str, str], tmp_path: Path) -> None:
+async def test_dpop_key_follows_its_file(server: Server, bench: Bench, pems: dict[str, str], tmp_path: pathlib.Path) -> None:
     """A changed DPoP key proves from the next exchange on; one that is no key names `dpop_key`."""
     answering(server, lambda _: issuing(token_type="DPoP"))
     file = tmp_path / "key.pem"
@@ -412,7 +416,7 @@ async def test_one_timeout_for_all_steps(server: Server, bench: Bench) -> None:
     grant = LoginToken(
         token_url=Template.parse(server.url + "/3"),
         steps=tuple(Step(token_url=Template.parse(f"{server.url}/{number}")) for number in (1, 2)),
-        token_request=TokenRequestOptions(timeout=Seconds(0.05)),
+        token_request=TokenRequestOptions(timeout=Seconds(0.5)),
     )
     assert (await refused(bench.endpoint(grant))).code == "token_endpoint_timeout"
     assert [path for path, _, _ in server.seen] == ["/1", "/2"]
@@ -493,7 +497,9 @@ async def test_a_proxy_s_password_by_a_program_that_hangs(server: Server, bench:
     assert (error.code, error.key) == ("token_egress_error", "egress.password")
 
 
-async def test_a_program_s_secret_that_was_exchanged(server: Server, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_program_s_secret_that_was_exchanged(
+    server: Server, bench: Bench, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A kept output that the server refuses is got anew and sent at once; the same output again is not sent again."""
     monkeypatch.setattr("proxy.secrets.programs.DOUBTED_AFTER", 0.0)
     vault, good = tmp_path / "vault", ["one"]
@@ -509,3 +515,43 @@ async def test_a_program_s_secret_that_was_exchanged(server: Server, bench: Benc
     vault.unlink()
     assert (error.code, (await refused(endpoint)).code) == ("token_invalid_client",) * 2
     assert [form["client_secret"] for form in forms(server)] == ["one", "one", "two", "two", "two"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "key"),
+    [
+        (404, {}, "steps[0].token_url"),
+        (200, {"other": "s1"}, "steps[0].values.session"),
+        (415, {}, "steps[0].token_request.content_type"),
+    ],
+)
+async def test_a_step_that_fails_is_named(status: int, body: dict[str, object], key: str, server: Server, bench: Bench) -> None:
+    """The key that repairs a step stands under the step."""
+    answering(server, lambda _: (status, body))
+    step = Step(token_url=Template.parse(f"{server.url}/login"), values={"session": Path.parse("session")})
+    grant = LoginToken(token_url=Template.parse(f"{server.url}/token?s=${{step1.session}}"), steps=(step,))
+    assert (await refused(bench.endpoint(grant))).key == f"credentials.crm.{key}"
+
+
+async def test_an_answer_without_what_the_request_wants(server: Server, bench: Bench) -> None:
+    """Where a template reads an answer itself, the request that holds it is what changes."""
+    answering(server, lambda _: (200, {"other": "s1"}))
+    param = Param(key="session", value=Tree.parse("${step1.session}"))
+    request = TokenRequestOptions(params=(param,))
+    steps = (Step(token_url=Template.parse(server.url)),)
+    grant = LoginToken(token_url=Template.parse(server.url), steps=steps, token_request=request)
+    assert (await refused(bench.endpoint(grant))).key == "credentials.crm.token_request"
+
+
+async def test_a_certificate_without_an_answer(server: Server, bench: Bench, tmp_path: pathlib.Path) -> None:
+    """A server that ends the connection of a client with a certificate without a word has probably refused the certificate."""
+
+    async def hang_up(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    server.answer = hang_up
+    tls = TokenTLS(cert=str(tmp_path / "c.pem"), key=str(tmp_path / "k.pem"))
+    error = await refused(bench.endpoint(crm(server.url, token_request=TokenRequestOptions(tls=tls))))
+    assert (error.code, error.key) == ("token_endpoint_unreachable", "credentials.crm.token_request.tls.cert")

@@ -55,6 +55,13 @@ def test_translation(exc: Exception, kind: type[errors.TokenError], key: str | N
     assert type(exc).__name__ in error.log_detail
 
 
+@pytest.mark.parametrize(("certified", "key"), [(True, "credentials.crm.token_request.tls.cert"), (False, "credentials.crm.token_url")])
+def test_a_connection_that_ends_without_an_answer(certified: bool, key: str) -> None:  # noqa: FBT001  # a table's cell
+    """Of a client with a certificate, that is what has probably been refused."""
+    exc = aiohttp.ServerDisconnectedError()
+    assert translated(exc, alias="crm", proxy=None, timeout=10, certified=certified).key == key
+
+
 def alert(reason: str) -> ssl.SSLError:
     cause = ssl.SSLError(1, reason)
     cause.reason = reason

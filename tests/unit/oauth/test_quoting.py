@@ -66,6 +66,11 @@ def test_control_and_foreign_characters() -> None:
     assert quoted("a\r\nb\x1b[31m\u202eé", ()) == "a??b?[31m??"
 
 
+def test_overlapping_secrets() -> None:
+    """Where one find begins in another, in any case, nothing of either is left."""
+    assert quoted("aXXxXb and hunter2hunter2", ("XX", "2hunter", "hunter2")) == "a[redacted]b and [redacted]"
+
+
 def test_cut_after_redaction() -> None:
     """A secret across the cut leaves no half of itself."""
     shown = quoted("x " * 97 + "hunter2-hunter2", ("hunter2-hunter2",))
