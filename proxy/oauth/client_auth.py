@@ -99,22 +99,23 @@ def basic_blob(client_id: str, client_secret: str, *, encoding: Encoding) -> str
     return base64.b64encode(pair.encode()).decode("ascii")
 
 
-CLIENT_AUTH: Mapping[ClientAuthName, ClientAuthentication] = {
-    "client_secret_basic": client_secret_basic,
-    "client_secret_post": client_secret_post,
-    "client_secret_jwt": client_secret_jwt,
-    "private_key_jwt": private_key_jwt,
-    "tls_client_auth": tls_client_auth,
-    "self_signed_tls_client_auth": tls_client_auth,
-    "none": none,
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A member: what it does, the keys of which it needs one (the first is what a refusal is about), and how it proves."""
+
+    prove: ClientAuthentication
+    needs: tuple[str, ...] = ()
+    by: Literal["header", "parameter", "assertion", "certificate", "nothing"] = "nothing"
+
+
+_CERTIFICATE = ("token_request.tls.cert",)
+CLIENT_AUTH: Mapping[ClientAuthName, Method] = {
+    "client_secret_basic": Method(client_secret_basic, ("client_secret",), "header"),
+    "client_secret_post": Method(client_secret_post, ("client_secret",), "parameter"),
+    "client_secret_jwt": Method(client_secret_jwt, ("client_secret",), "assertion"),
+    "private_key_jwt": Method(private_key_jwt, ("private_key", "client_assertion"), "assertion"),
+    "tls_client_auth": Method(tls_client_auth, _CERTIFICATE, "certificate"),
+    "self_signed_tls_client_auth": Method(tls_client_auth, _CERTIFICATE, "certificate"),
+    "none": Method(none),
 }
-BY_CERTIFICATE: frozenset[ClientAuthName] = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})  # RFC 8705 §2
-NEEDS: Mapping[ClientAuthName, tuple[str, ...]] = {  # the keys of which a method needs one
-    "client_secret_basic": ("client_secret",),
-    "client_secret_post": ("client_secret",),
-    "client_secret_jwt": ("client_secret",),
-    "private_key_jwt": ("private_key", "client_assertion"),
-    "tls_client_auth": ("token_request.tls.cert",),
-    "self_signed_tls_client_auth": ("token_request.tls.cert",),
-    "none": (),
-}
+BY_CERTIFICATE = frozenset(name for name, method in CLIENT_AUTH.items() if method.by == "certificate")  # RFC 8705 §2

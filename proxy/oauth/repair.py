@@ -10,23 +10,14 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from proxy.oauth.client_auth import CLIENT_AUTH
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxy.oauth.client_auth import ClientAuthName
     from proxy.oauth.names import Names
     from proxy.oauth.options import EndpointOptions
 
-_SIGNED = frozenset({"client_secret_jwt", "private_key_jwt"})
-_PROOFS: Mapping[ClientAuthName, str] = {
-    "client_secret_basic": "client_secret",
-    "client_secret_post": "client_secret",
-    "client_secret_jwt": "client_secret",
-    "private_key_jwt": "private_key",
-    "tls_client_auth": "token_request.tls.cert",
-    "self_signed_tls_client_auth": "token_request.tls.cert",
-    "none": "client_auth",
-}
 _BOILERPLATE = re.compile(r"\(e\.g\.[^()]*\)")  # RFC 6749 §5.2's own sentence names the method as one example among others
 _METHOD_RULED_OUT = re.compile(
     r"authenticat\w{1,20}[ _-]method|auth[ _]method|token_endpoint_auth|missing client|no client (?:auth|cred)|"
@@ -75,7 +66,8 @@ def client_key(names: Names, description: str) -> str:
     if listed and grant.client_auth not in listed:
         return "client_auth"
     said = _BOILERPLATE.sub("", description)
-    signed = grant.client_auth in _SIGNED
+    method = CLIENT_AUTH[grant.client_auth]
+    signed = method.by == "assertion"
     if _METHOD_RULED_OUT.search(said) or (not signed and _ASSERTION_WANTED.search(said)):
         return "client_auth"
     if _NO_SUCH_CLIENT.search(said) and grant.client_id:
@@ -85,7 +77,7 @@ def client_key(names: Names, description: str) -> str:
         return grant_key(names, said)  # nothing else was sent that could be wrong
     if grant.client_auth == "private_key_jwt" and grant.client_assertion is not None:
         return "client_assertion"
-    proof = _PROOFS[grant.client_auth]
+    proof = (*method.needs, "client_auth")[0]
     return _part(said, proof) or proof if signed else proof
 
 
@@ -150,7 +142,7 @@ def by_time(names: Names) -> bool:
     """Whether times of this host's clock were sent: in an assertion or a proof of its own making."""
     grant = names.grant
     made = "assertion" in names.known and grant.assertion.from_ is None and grant.assertion.header is None
-    return made or grant.dpop or (grant.client_auth in _SIGNED and grant.client_assertion is None)
+    return made or grant.dpop or (CLIENT_AUTH[grant.client_auth].by == "assertion" and grant.client_assertion is None)
 
 
 def _exchanged(grant: EndpointOptions, description: str) -> str:

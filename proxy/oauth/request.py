@@ -52,7 +52,7 @@ def token_request(
     """
     to = destination(url, names)
     here = replace(names, facts=replace(names.facts, token_url=to.url))
-    proof = CLIENT_AUTH[names.grant.client_auth](here)
+    proof = CLIENT_AUTH[names.grant.client_auth].prove(here)
     return written(options or names.grant.token_request, to, names, said=parameters, proof=proof)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.http.address import UpstreamURL
-from proxy.oauth.client_auth import NEEDS
+from proxy.oauth.client_auth import CLIENT_AUTH
 from proxy.oauth.destination import led_by_answer
 from proxy.oauth.grants import ExchangedToken
 from proxy.oauth.options import Assertion, Refresh, Step
@@ -161,9 +161,9 @@ def _issuer_fault(said: Said, issuer: str) -> str | None:
 
 
 def _client_auth(said: Said) -> Iterator[Fault]:
-    """Each method has what it needs (NEEDS), and a name to send."""
+    """Each method has what it needs, and a name to send."""
     method = said.client_auth
-    needed = next((keys for name, keys in NEEDS.items() if name == method), ())
+    needed = next((known.needs for name, known in CLIENT_AUTH.items() if name == method), ())
     if needed and not any(said.has(key) for key in needed):
         yield said.at(needed[0], _needed(said, needed))
     named = said.has("client_id") or (method == "private_key_jwt" and said.has("client_assertion"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from proxy.http.address import HOST
 from proxy.oauth import xml
+from proxy.oauth.client_auth import CLIENT_AUTH
 from proxy.oauth.options import Refresh, RequestOptions, Step, TokenPlacement, TokenRequestOptions, TokenResponseOptions
 from proxy.settings import checks
 from proxy.settings.references import refreshed_alike
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from proxy.settings.source import Node
 
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 §5.5, without the bytes that few servers take
-_PROVEN_BY_PARAMETER = frozenset({"client_secret_post", "client_secret_jwt", "private_key_jwt"})
+_PROVEN_BY_PARAMETER = frozenset(name for name, method in CLIENT_AUTH.items() if method.by in {"parameter", "assertion"})
 _NO_VALUE = "a header's value is ASCII without a line end or control character"
 _QUERY_NAME = re.compile(r"[^\s?&=#\x00-\x1f\x7f]+")
 

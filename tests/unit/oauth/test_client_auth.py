@@ -10,7 +10,7 @@ import pytest
 
 from proxy.errors import SecretUnavailableError
 from proxy.oauth.assertions import CLIENT_ASSERTION_TYPE
-from proxy.oauth.client_auth import CLIENT_AUTH, NEEDS, ClientAuthName, Proof
+from proxy.oauth.client_auth import CLIENT_AUTH, ClientAuthName, Proof
 from proxy.oauth.options import Assertion
 from proxy.oauth.template import Template
 from proxy.oauth.tree import Tree
@@ -21,7 +21,7 @@ KEYED = ("client_secret_basic", "client_secret_post", "client_secret_jwt", "priv
 
 
 def proof(method: ClientAuthName, **options: Any) -> Proof:
-    return CLIENT_AUTH[method](names_of(crm(client_auth=method, **options)))
+    return CLIENT_AUTH[method].prove(names_of(crm(client_auth=method, **options)))
 
 
 def opened(proof: Proof) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -37,7 +37,7 @@ def pair_of(proof: Proof) -> bytes:
 
 def test_every_method_is_here() -> None:
     """Each name that a user may write has its member and its needs."""
-    assert set(CLIENT_AUTH) == set(NEEDS) == set(get_args(ClientAuthName))
+    assert set(CLIENT_AUTH) == set(get_args(ClientAuthName))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_fails_closed(method: ClientAuthName) -> None:
     """A method without what it needs sends nothing, and names the key that is missing."""
     with pytest.raises(SecretUnavailableError) as caught:
         proof(method, client_secret=None)
-    assert caught.value.key == f"credentials.crm.{NEEDS[method][0]}"
+    assert caught.value.key == f"credentials.crm.{CLIENT_AUTH[method].needs[0]}"
 
 
 @pytest.mark.parametrize("options", [{"private_key": Text("s3cr3t, and no key")}, {"private_key": None}])

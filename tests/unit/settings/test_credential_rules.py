@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from proxy.oauth.client_auth import CLIENT_AUTH, NEEDS, ClientAuthName
+from proxy.oauth.client_auth import ClientAuthName
 from proxy.settings.credential_rules import sources_of
 from proxy.settings.providers import names
 from proxy.settings.words import either
@@ -224,11 +224,6 @@ def test_an_assertion_speaks_for_the_client(loaded: Loaded, more: str, method: s
 
     assert endpoint is not None
     assert endpoint.client_auth == method
-
-
-def test_every_method_says_what_it_needs() -> None:
-    """A method without an entry would fail when a token is asked for."""
-    assert NEEDS.keys() == CLIENT_AUTH.keys()
 
 
 def test_who_takes_whose_token(loaded: Loaded) -> None:
