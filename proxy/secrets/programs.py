@@ -1,5 +1,6 @@
 """Secrets that a program prints: it is run without a shell, and ended with all that it started when its time is over.
 
+One that may not be ended, since it runs as another user, is left behind; nobody waits for it longer than for others.
 What it prints is never told; an error names the program alone, since its arguments may be secret too.
 """
 
@@ -21,18 +22,26 @@ from proxy.secrets.files import MAX_SECRET, text
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+ENDING = 1.0  # seconds that a program which was ended may take to be gone
+LATE = 2.0  # seconds after a program's time in which its thread has told what came of it
 DOUBTED_AFTER = 30.0  # seconds: a text that a server refused is made anew, but no more often; as long as a first cool-down
 
 
 class Program:
-    """One run of a program; it gets the environment and no input, and has `timeout` seconds."""
+    """One run of a program; it gets the environment and no input, and has `timeout` seconds.
 
-    def __init__(self, command: Sequence[str], timeout: float) -> None:
+    Args:
+        kill: sends a signal to a process group.
+    """
+
+    def __init__(self, command: Sequence[str], timeout: float, kill: Callable[[int, int], None] = os.killpg) -> None:
+        self.timeout = timeout
         self._command = command
-        self._timeout = timeout
+        self._kill = kill
         self._lock = threading.Lock()  # guards the rest
         self._process: subprocess.Popen[bytes] | None = None  # while its id is its own: from its start until it is waited for
         self._given_up = False
+        self._out_of_reach = False  # whether no signal of ours may reach it
 
     def printed(self) -> str:
         """What it prints, without its last line ends; the caller waits for it.
@@ -45,19 +54,31 @@ class Program:
         try:
             held, code = self._heard(process)
         except TimeoutError:
-            raise SecretUnreadableError(f"secret command {program} took longer than {self._timeout:g} s") from None
+            raise self.late() from None
         if len(held) <= MAX_SECRET and code:
             told = f"exited with status {code}" if code > 0 else f"was ended by signal {-code}"
             raise SecretUnreadableError(f"secret command {program} {told}")
         return text(held, f"the output of secret command {program}")
 
+    def late(self) -> SecretUnreadableError:
+        """Why there is nothing when its time is over."""
+        left = ", and runs on as another user, whom bearerd may not end" if self._out_of_reach else ""
+        return SecretUnreadableError(f"secret command {self._command[0]} took longer than {self.timeout:g} s{left}")
+
     def end(self) -> None:
-        """End it with what it started; one that has not begun yet ends as soon as it has."""
-        with self._lock:
-            self._given_up = True
+        """End it with what it started; one that has not begun yet ends as soon as it has. Nobody is held up."""
+        self._given_up = True
+        if not self._lock.acquire(blocking=False):  # it is just being started, and ended by who starts it; or just over
+            return
+        try:
             if self._process is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):  # all have ended by themselves
-                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._kill(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # all have ended by themselves
+            return
+        except PermissionError:
+            self._out_of_reach = True
+        finally:
+            self._lock.release()
 
     def _started(self) -> subprocess.Popen[bytes]:
         try:
@@ -77,8 +98,8 @@ class Program:
         return self._process
 
     def _heard(self, process: subprocess.Popen[bytes]) -> tuple[bytes, int]:
-        """Its output and its status; raises TimeoutError. It has ended in any case, and nobody listens to it any more."""
-        until = time.monotonic() + self._timeout
+        """Its output and its status; raises TimeoutError. Nobody listens to it any more, and it has ended if it may be ended."""
+        until = time.monotonic() + self.timeout
         try:
             with process.stdout or contextlib.nullcontext() as pipe:
                 held = _until_its_end(pipe, until) if pipe else b""
@@ -89,7 +110,7 @@ class Program:
                 self.end()
             with self._lock:
                 self._process = None
-            process.wait()
+            _reap(process)
         return held, process.returncode
 
 
@@ -115,8 +136,18 @@ def _wait(process: subprocess.Popen[bytes], until: float) -> None:
         raise TimeoutError from None  # the original tells the arguments
 
 
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait until it is gone; one that stays is waited for by a thread of its own, so that it leaves no zombie."""
+    try:
+        process.wait(ENDING)
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=process.wait, name="secret command left behind", daemon=True).start()
+
+
 async def apart(program: Program) -> str:
     """What a program prints; it is waited for on a thread of its own, since name resolution needs the common ones.
+
+    Whoever asks has an answer LATE seconds after the program's time, even where its start hangs.
 
     Raises:
         SecretUnreadableError: as `Program.printed`.
@@ -143,7 +174,11 @@ async def apart(program: Program) -> str:
 
     threading.Thread(target=run, name="secret command", daemon=True).start()
     try:
-        return await done
+        async with asyncio.timeout(program.timeout + LATE):
+            return await done
+    except TimeoutError:
+        program.end()
+        raise program.late() from None
     except asyncio.CancelledError:
         program.end()
         raise

@@ -6,14 +6,16 @@ import asyncio
 import gc
 import os
 import select
+import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.secrets import SecretUnreadableError
+from proxy.secrets import SecretUnreadableError, programs
 from proxy.secrets.files import MAX_SECRET
 from proxy.secrets.programs import DOUBTED_AFTER, Kept, Program, apart
 
@@ -126,6 +128,62 @@ def test_a_program_that_is_given_up_first() -> None:
 
     with pytest.raises(SecretUnreadableError, match="was ended by signal 9"):
         program.printed()
+
+
+def test_a_program_that_may_not_be_ended() -> None:
+    """One that runs as another user survives its time, and whoever asked for its secret does not wait for it."""
+    began, seen = time.monotonic(), []
+
+    def forbidden(group: int, _: int) -> None:
+        seen.append(group)
+        raise PermissionError
+
+    program = Program([sys.executable, "-S", "-c", "import time; time.sleep(60)"], 0.5, forbidden)
+    try:
+        with pytest.raises(SecretUnreadableError) as caught:
+            program.printed()
+        assert time.monotonic() - began < 20
+        assert str(caught.value).endswith("took longer than 0.5 s, and runs on as another user, whom bearerd may not end")
+    finally:
+        os.killpg(seen[0], signal.SIGKILL)
+    assert ended(seen[0])
+
+
+def test_a_group_that_is_gone_is_no_fault() -> None:
+    """Where all have ended by themselves before the signal came, only the time is told."""
+
+    def gone(group: int, number: int) -> None:
+        os.killpg(group, number)
+        raise ProcessLookupError
+
+    program = Program([sys.executable, "-S", "-c", "import time; time.sleep(60)"], 0.5, gone)
+    with pytest.raises(SecretUnreadableError, match=r"took longer than 0\.5 s$"):
+        program.printed()
+
+
+class Hanging(Program):
+    """A program whose start hangs until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(["hanging"], 0.1)
+        self.go = threading.Event()
+
+    def printed(self) -> str:
+        with self._lock:
+            self.go.wait()
+        return "late"
+
+
+async def test_a_start_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait for a program is without an end, and the loop waits for no lock."""
+    monkeypatch.setattr(programs, "LATE", 0.1)
+    program = Hanging()
+    try:
+        async with asyncio.timeout(20):
+            with pytest.raises(SecretUnreadableError, match=r"^secret command hanging took longer than 0\.1 s$"):
+                await apart(program)
+    finally:
+        program.go.set()
 
 
 async def test_programs_leave_the_common_threads_alone(tmp_path: Path) -> None:
