@@ -10,6 +10,7 @@ import random
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.http.active import ActiveRoute, RouteToken
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from proxy.logs import EventLog, Logs
     from proxy.metrics import Metrics
     from proxy.oauth.credential import Credential
+    from proxy.oauth.grants import Grant
     from proxy.oauth.options import TokenTLS
     from proxy.oauth.token import Token, TokenKey
     from proxy.settings.model import Settings
@@ -184,7 +186,7 @@ class App:
             chance=random.random,
             secret_version=endpoint.secret_version,
             rules=credential.grant.lifetime if credential.endpoint else None,
-            in_turn=isinstance(credential.grant, Refreshable) and credential.grant.renews,
+            in_turn=partial(_in_turn, credential.grant, self.store),
         )
         return Alias(credential, egress, key, endpoint, source)
 
@@ -246,6 +248,11 @@ class App:
         if route.credential == "none":
             return None
         return route_token(self.aliases[route.credential])
+
+
+def _in_turn(grant: Grant, store: TokenStore, key: TokenKey) -> bool:
+    """Whether the key's next fetch uses a refresh token: two at once would show the server the same one."""
+    return isinstance(grant, Refreshable) and grant.refreshes(store.refresh_token(key))
 
 
 def route_token(alias: Alias) -> RouteToken:

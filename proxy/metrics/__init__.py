@@ -44,6 +44,7 @@ class Metrics:
         self._clock = clock
         self._routes: dict[str, RouteMetrics] = {}
         self._aliases: set[str] = set()
+        self._gone: set[str] = set()  # aliases that a reload removed
         self._tokens: Callable[[], Iterable[TokenSnapshot]] = tuple
         self._connections: Callable[[], Iterable[ConnectionCount]] = tuple
         self._request_series()
@@ -123,13 +124,17 @@ class Metrics:
             _forget(by_route, {"route": name})
         for name in self._aliases - kept:
             self._aliases.discard(name)
+            self._gone.add(name)
             _forget(by_alias, {"alias": name})
+        self._gone -= kept
         for name in wanted:
             self.route(name)
         for name in kept:
             self.alias(name)
 
     def token_fetched(self, alias: str, *, seconds: float, error: TokenError | None, lifetime: float | None) -> None:  # noqa: ARG002  # the logs use it
+        if alias in self._gone:  # a fetch that landed after the reload that removed its alias
+            return
         self.token_fetches.labels(alias, "ok" if error is None else error.code).inc()
         self.token_fetch_duration.labels(alias).observe(seconds)
 

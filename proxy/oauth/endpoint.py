@@ -172,13 +172,20 @@ class TokenEndpoint:
                 refused.facts += "; the other secret of the rotation cannot be read"
                 raise refused from None
             except TokenRefusedError as again:
-                again.facts += "; so was the other secret of the rotation"
+                if may_be_rotated(again, self._holdings.rotated):
+                    again.facts += "; so was the other secret of the rotation"
+                else:  # refused for another reason: the secret was taken
+                    self._takes(later=not later)
                 raise
-            if self._later == later:  # another subject's exchange may have found out at the same time
-                self._later = not later
-                if self._later:
-                    self._on_next_secret(self._alias)
+            self._takes(later=not later)
             return token
+
+    def _takes(self, *, later: bool) -> None:
+        """The server took this secret of a rotation; another subject's exchange may have found out at the same time."""
+        if self._later != later:
+            self._later = later
+            if later:
+                self._on_next_secret(self._alias)
 
     async def _run_with(self, key: TokenKey, tokens: Mapping[str, Token], *, later: bool) -> Token:
         """The token; where a secret is another by now than the one that was refused, once more with it."""

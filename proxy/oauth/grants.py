@@ -93,6 +93,9 @@ class RefreshToken(Refreshable, frozen=True, kw_only=True):
 
     refresh_token: Secret
 
+    def refreshes(self, _kept: str | None) -> bool:
+        return True
+
     def refreshed_with(self, refresh_token: str) -> dict[str, object]:
         """As the credential says it: grant_type and scope are those of this very request."""
         return _said(self, "refresh_token", {"refresh_token": refresh_token})

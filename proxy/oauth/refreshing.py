@@ -59,6 +59,10 @@ class Refreshable(EndpointOptions, frozen=True, kw_only=True):
         """Whether a refresh token is used, if there is one: not where it would outlive what callers present of the subject."""
         return not presented(self)
 
+    def refreshes(self, kept: str | None) -> bool:
+        """Whether the next exchange uses a refresh token, which nobody else may use meanwhile; `kept` is what an earlier one brought."""
+        return self.renews and kept is not None
+
     def refreshed_with(self, refresh_token: str) -> dict[str, object]:
         """The parameters of a refresh; without the scope, since what was granted stays, and may be less than what is asked for."""
         said = standard(self)

@@ -17,12 +17,13 @@ _BLAMED: Mapping[str, tuple[str, ...]] = {  # a secret's key -> the keys that re
     "private_key": ("private_key", "assertion"),
     "password": ("password",),
 }
+_OF_THE_CLIENT = frozenset({"client_secret", "private_key"})
 ROTATED = tuple(_BLAMED)  # the keys of which `next` is tried
 
 
 def may_be_rotated(refused: TokenRefusedError, rotated: Collection[str]) -> bool:
     """Whether the other secret is worth a try; `rotated` are the keys that have one."""
-    if isinstance(refused, TokenInvalidClientError):
-        return bool(rotated)
+    if isinstance(refused, TokenInvalidClientError) and not _OF_THE_CLIENT.isdisjoint(rotated):
+        return True
     blamed = {f"credentials.{refused.alias}.{key}" for name in rotated for key in _BLAMED.get(name, ())}
     return refused.key in blamed

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import DrainingError, TokenError, TokenResponseInvalidError
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from proxy.oauth.store import TokenStore
     from proxy.oauth.token import Token, TokenKey, TokenState
 
-ROUNDING = 1.5  # seconds by which two answers that state one moment in whole seconds may differ
 SECRET_INTERVAL = 1.0  # seconds between two looks at the secret of a client that cools down
 
 
@@ -59,7 +57,7 @@ class CachedTokenSource:
         wall: epoch seconds, for what is shown.
         chance: a number in [0, 1), for the backoff.
         rules: what the token's lifetime is measured by; None: by nothing.
-        in_turn: whether a fetch waits for one of an earlier source of the same key, since both would use one refresh token.
+        in_turn: whether a fetch waits for one of an earlier source of the key, since both would use one refresh token.
         secret_version: changes when the secret does; a changed secret ends a cool-down.
     """
 
@@ -76,7 +74,7 @@ class CachedTokenSource:
         chance: Callable[[], float],
         secret_version: Callable[[], object] = lambda: None,
         rules: Lifetime | None = None,
-        in_turn: bool = True,
+        in_turn: Callable[[TokenKey], bool] = lambda _: True,
     ) -> None:
         self.alias = alias
         self.key = key
@@ -131,8 +129,11 @@ class CachedTokenSource:
             self._tell(key)
 
     async def finish(self) -> None:
-        """Begin no more fetches, and let those that run land: for the old refresh token the server may have given a new one."""
+        """Begin no more fetches, and let those land that use a refresh token, for which the server may have given a new one."""
         self._closed = True
+        for key, progress in self._known.items():
+            if progress.flight is not None and not self._in_turn(key):
+                progress.flight.cancel()
         await asyncio.gather(*self._flights(), return_exceptions=True)
 
     async def aclose(self) -> None:
@@ -225,7 +226,7 @@ class CachedTokenSource:
 
     async def _fly(self, key: TokenKey, progress: Progress) -> Token:
         try:
-            async with self._store.turn(key) if self._in_turn else nullcontext() as brought:
+            async with self._store.turn(key) if self._in_turn(key) else nullcontext() as brought:
                 if brought is None or self._clock() >= brought.due_at or brought.value == progress.refused:
                     return await self._fetched(key, progress)
         except asyncio.CancelledError:
@@ -263,16 +264,9 @@ class CachedTokenSource:
         progress.flight = None
         progress.forget_failure()
         if token.expires_at > self._clock():
-            self._store.put(key, self._unless_repeated(token, self._store.get(key)))
+            self._store.put(key, token.behind(self._store.get(key)))
             progress.had_token = True
         self._tell(key)
-
-    def _unless_repeated(self, token: Token, before: Token | None) -> Token:
-        """The token; one that the server repeats until it ends (Marketo, some UAAs) is due at its end: asking sooner brings nothing."""
-        if before is None or before is token:
-            return token
-        repeated = token.value == before.value and token.expires_at <= before.expires_at + ROUNDING
-        return replace(token, due_at=token.usable_until) if repeated else token
 
     def _failed(self, key: TokenKey, progress: Progress, error: TokenError, secret: object, began: float) -> None:
         progress.flight = None

@@ -5,13 +5,14 @@ A TokenKey is cache key, single-flight key and grant input at once, so that they
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 TokenState = Literal["empty", "fetching", "fresh", "due", "expired", "cooling_down", "needs_authorization"]
+ROUNDING = 1.5  # seconds by which two answers that state one moment in whole seconds may differ
 Header = tuple[bytes, bytes]
 
 
@@ -84,6 +85,11 @@ class Token:
     look_up: Callable[[str], str] | None = field(default=None, repr=False)
     per_send: PerSend | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
+
+    def behind(self, before: Token | None) -> Token:
+        """This token; one that the server repeats until it ends (Marketo, some UAAs) is due at its end: asking sooner brings nothing."""
+        repeated = before is not None and self.value == before.value and self.expires_at <= before.expires_at + ROUNDING
+        return replace(self, due_at=self.usable_until) if repeated else self
 
     @property
     def lifetime(self) -> float:

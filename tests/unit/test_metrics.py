@@ -296,6 +296,18 @@ def test_keep_forgets_what_a_reload_removed() -> None:
     assert shown["token_waiters_total{alias=azure}"] == 0
 
 
+def test_a_fetch_that_lands_after_its_alias_went() -> None:
+    """What a removed alias still does brings its series back no more; an alias that is there again counts."""
+    metrics = filled()
+    metrics.watch_tokens(tuple)
+    metrics.keep([], ["azure"])
+    metrics.token_fetched("salesforce", seconds=1.0, error=None, lifetime=60.0)
+    assert not [name for name in exposed(metrics) if "salesforce" in name]
+    metrics.keep([], ["azure", "salesforce"])
+    metrics.token_fetched("salesforce", seconds=1.0, error=None, lifetime=60.0)
+    assert exposed(metrics)["token_fetches_total{alias=salesforce,outcome=ok}"] == 1
+
+
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [

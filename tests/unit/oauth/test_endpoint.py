@@ -219,6 +219,21 @@ async def test_both_secrets_refused(server: Server, bench: Bench) -> None:
     assert bench.next_secrets == []
 
 
+async def test_next_secret_that_is_taken_and_another_refusal(server: Server, bench: Bench) -> None:
+    """A refusal for another reason shows that the secret was taken: it stays in use, and nothing false is told of it."""
+
+    def answered(form: dict[str, str]) -> tuple[int, dict[str, object]]:
+        return (400, {"error": "invalid_scope"}) if form["client_secret"] == "next" else (401, {"error": "invalid_client"})
+
+    answering(server, answered)
+    endpoint = bench.endpoint(posting(server.url, client_secret=ROTATION))
+    error = await refused(endpoint)
+    assert (error.code, "rotation" in error.facts) == ("token_invalid_scope", False)
+    await refused(endpoint)
+    assert [form["client_secret"] for form in forms(server)] == ["current", "next", "next"]
+    assert bench.next_secrets == ["crm"]
+
+
 async def test_next_secret_that_is_not_there_yet(server: Server, bench: Bench) -> None:
     """The refusal stays the cause where the next secret cannot be read."""
     answering(server, lambda _: (401, {"error": "invalid_client"}))

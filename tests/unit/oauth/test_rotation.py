@@ -13,6 +13,8 @@ from proxy.oauth.rotation import ROTATED, may_be_rotated
     [
         (TokenInvalidClientError(alias="crm", field="client_id"), {"client_secret"}, True),
         (TokenInvalidClientError(alias="crm"), set(), False),
+        (TokenInvalidClientError(alias="crm"), {"password"}, False),
+        (TokenInvalidClientError(alias="crm", field="password"), {"password"}, True),
         (TokenRefusedError(alias="crm", field="client_secret"), {"client_secret"}, True),
         (TokenRefusedError(alias="crm", field="client_auth"), {"client_secret"}, True),
         (TokenRefusedError(alias="crm", field="private_key"), {"private_key"}, True),

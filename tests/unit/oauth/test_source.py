@@ -125,7 +125,7 @@ class House:
             chance=lambda: self.chance,
             secret_version=self.secret_version,
             rules=Lifetime(),
-            in_turn=in_turn,
+            in_turn=lambda _: in_turn,
         )
 
     def secret_version(self) -> str:
@@ -690,3 +690,14 @@ async def test_finish_lets_a_fetch_land(house: House) -> None:
     assert (await waiter).value == "t1"
     with pytest.raises(DrainingError):
         await house.source.token(TokenKey("fingerprint", "ada"))
+
+
+async def test_finish_ends_a_fetch_that_uses_nothing_up(house: House) -> None:
+    """What a reload repairs, such as a hanging endpoint, holds nobody up any longer."""
+    source = house.source_on(house.endpoint, in_turn=False)
+    house.endpoint.gate.clear()
+    waiter = asyncio.create_task(source.token(KEY))
+    await house.endpoint.started.wait()
+    await source.finish()
+    with pytest.raises(DrainingError):
+        await waiter

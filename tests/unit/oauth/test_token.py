@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from proxy.oauth.token import Send, Token, TokenKey
@@ -45,3 +46,11 @@ def test_repr_tells_no_token() -> None:
 def test_lifetime() -> None:
     """Seconds from its request to its expiry."""
     assert token().lifetime == 10
+
+
+def test_a_repeated_token_is_due_at_its_end() -> None:
+    """The same value that ends at the same time is not asked for sooner; one that is prolonged, or new, is due as ever."""
+    assert token().behind(token()).due_at == 10
+    assert replace(token(), expires_at=20).behind(token()).due_at == 8
+    assert replace(token(), value="new").behind(token()).due_at == 8
+    assert token().behind(None).due_at == 8
