@@ -185,7 +185,7 @@ async def apart(program: Program) -> str:
 
 
 class Kept:
-    """A text that was costly to get, for a while; those who ask at once wait for one task.
+    """A text that was costly to get, for a while; those who ask at once wait for one task, and the last who leaves ends it.
 
     Args:
         clock: monotonic seconds.
@@ -195,7 +195,8 @@ class Kept:
         self._clock = clock
         self._text: str | None = None
         self._made = self._until = 0.0
-        self._task: asyncio.Task[str] | None = None  # while one is on its way; it belongs to all who wait, and ends with the loop
+        self._task: asyncio.Task[str] | None = None  # while one is on its way; it belongs to all who wait
+        self._waiting = 0  # how many do
 
     async def get(self, make: Callable[[], Coroutine[Any, Any, str]], keep: float) -> str:
         """The text, made anew where `keep` seconds are over; what `make` raises passes through, and nothing is kept then."""
@@ -204,7 +205,14 @@ class Kept:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._renew(make, keep))
             self._task.add_done_callback(_heard)
-        return await asyncio.shield(self._task)
+        self._waiting += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._task.cancel()  # does nothing to one that is done
+                self._task = None
 
     def doubt(self) -> None:
         """A server did not take the text: it is kept until it is DOUBTED_AFTER seconds old, and no longer."""

@@ -228,9 +228,11 @@ class Made:
         self.calls = 0
         self.may = asyncio.Event()
         self.may.set()
+        self.begun = asyncio.Event()
 
     async def __call__(self) -> str:
         self.calls += 1
+        self.begun.set()
         await self.may.wait()
         made = self.texts.pop(0)
         if isinstance(made, Exception):
@@ -288,17 +290,32 @@ async def test_a_failure_that_nobody_hears() -> None:
     make.may.clear()
     kept = Kept(lambda: 0.0)
     waiting = asyncio.create_task(kept.get(make, 0))
-    await asyncio.sleep(0)
-    waiting.cancel()
-    await asyncio.wait([waiting])
+    await make.begun.wait()
     make.may.set()
-    shared = kept._task
-    assert shared is not None
-    await asyncio.wait([shared])
-    del shared, kept
+    waiting.cancel()  # in the same turn, so that it fails before anybody can end it
+    await asyncio.wait([waiting])
+    del kept
     gc.collect()
 
-    assert told == []
+    assert (told, make.texts) == ([], [])
+
+
+async def test_the_last_who_leaves_ends_the_run() -> None:
+    """No run goes on for nobody, and whoever asks after that gets one of its own."""
+    make = Made("a")
+    make.may.clear()
+    kept = Kept(lambda: 0.0)
+    waiting = [asyncio.create_task(kept.get(make, 0)) for _ in range(2)]
+    await make.begun.wait()
+    shared = kept._task
+    assert shared is not None
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+    make.may.set()
+
+    assert await kept.get(make, 0) == "a"
+    assert (shared.cancelled(), make.calls) == (True, 2)
 
 
 @pytest.mark.parametrize(("age", "expected"), [(0.0, "a"), (DOUBTED_AFTER - 1, "a"), (DOUBTED_AFTER, "b"), (200.0, "b")])
