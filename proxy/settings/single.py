@@ -43,6 +43,10 @@ _NOWHERE = Place("")
 _ADVICE = (  # what is said of a file, and what of flags
     (re.compile(r"allow_(plaintext|anonymous): true"), r"--allow-\1"),
     (re.compile(r"a variable is read by \{env: (\w+)\}; write that"), r"the shell left the variable \1 as it is; single quotes keep it so"),
+    (
+        re.compile(r"it looks like a variable of a shell, .*"),
+        "it looks like a variable that the shell left as it is, as in single quotes, and none of that name is set",
+    ),
     (re.compile(r"; write \{file: (.+)\}"), r"; say --client-secret-file \1"),
     (re.compile(r"; write \{env: NAME\}"), "; say BEARERD_CLIENT_SECRET"),
     (re.compile(r"; (allow_link_local: true|`metrics: \{).*"), ""),

@@ -1,10 +1,11 @@
 """Slips that would load and fail at the first token: a value as another tool writes it, an address too long, a proof said twice.
 
-What is told of a text is an environment variable's name or a file's; anything else of it may be a secret.
+What is told of a text is the name of a variable that is set or of a file that is there; anything else of it may be a secret.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -27,9 +28,16 @@ _WELL_KNOWN = "/.well-known/"
 
 
 def variable_meant(text: str) -> str | None:
-    """What to write for a whole text that is a variable in a shell's spelling; None: it is none."""
-    found = _VARIABLE.fullmatch(text)
-    return f"a variable is read by {{env: {found[1] or found[2] or found[3]}}}; write that" if found else None
+    """What to write for a whole text that is a variable in a shell's spelling; None: it is none.
+
+    A secret may be spelled so by chance: only the name of a variable that is set is told.
+    """
+    if (found := _VARIABLE.fullmatch(text)) is None:
+        return None
+    name = found[1] or found[2] or found[3]
+    if name in os.environ:
+        return f"a variable is read by {{env: {name}}}; write that"
+    return "it looks like a variable of a shell, and none of that name is set; a variable is read by {env: NAME}"
 
 
 def place_meant(text: str, folder: Path) -> str | None:

@@ -126,10 +126,10 @@ BROKEN = {
         ],
     ),
     "a variable that the shell left": (
-        {**GOOD, "client-id": "$CLIENT_ID", "client-secret": "${CLIENT_SECRET}"},
+        {**GOOD, "client-id": "$CLIENT_ID", "client-secret": "${CRM_SECRET}"},
         [
-            "--client-id: the shell left the variable CLIENT_ID as it is; single quotes keep it so",
-            "--client-secret: the shell left the variable CLIENT_SECRET as it is; single quotes keep it so",
+            "--client-id: it looks like a variable that the shell left as it is, as in single quotes, and none of that name is set",
+            "--client-secret: the shell left the variable CRM_SECRET as it is; single quotes keep it so",
         ],
     ),
     "a place as a file says it": (

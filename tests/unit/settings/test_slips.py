@@ -64,10 +64,14 @@ def test_what_is_meant_passes(told: Told, credential: str) -> None:
     assert told(credential) == []
 
 
+UNSET = "it looks like a variable of a shell, and none of that name is set; a variable is read by {env: NAME}"
 SPELLED = {
     "$CLIENT_SECRET": "a variable is read by {env: CLIENT_SECRET}; write that",
     "${CLIENT_SECRET}": "a variable is read by {env: CLIENT_SECRET}; write that",
     "%CLIENT_SECRET%": "a variable is read by {env: CLIENT_SECRET}; write that",
+    "$K7QZ2M9XW4TR": UNSET,
+    "${K7QZ2M9XW4TR}": UNSET,
+    "%K7QZ2M9XW4TR%": UNSET,
     "file:secrets/crm": "it names a place; write {file: PATH}",
     "file:///run/secrets/crm": "it names a place; write {file: PATH}",
     "env:CLIENT_SECRET": "it names a place; write {env: NAME}",
@@ -86,8 +90,9 @@ SPELLED = {
 
 
 @pytest.mark.parametrize(("text", "expected"), SPELLED.items())
-def test_a_text_that_names_a_place_is_no_secret(tmp_path: Path, text: str, expected: str | None) -> None:
-    """A variable, a URL of a file, or the path of one that is there."""
+def test_a_text_that_names_a_place_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str | None) -> None:
+    """A variable, a URL of a file, or the path of one that is there; what is neither set nor there is not shown."""
+    monkeypatch.setenv("CLIENT_SECRET", "x")
     for name in ("secrets/crm", "crm.pem", "plain"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
