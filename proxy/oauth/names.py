@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from proxy.errors import SecretUnavailableError, TokenResponseInvalidError
 from proxy.oauth.answer import Path, decoded
 from proxy.oauth.vocabulary import moment
+from proxy.oauth.walk import SECRET_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from proxy.oauth.exchange import Facts, TokenResponse
     from proxy.oauth.options import CredentialOptions, EndpointOptions
     from proxy.secrets import Secret
-
-_SECRETS = {"client_secret", "password", "refresh_token"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class OwnNames:
         match name.partition(".")[::2]:
             case ("values", value) if value in grant.values:
                 return facts.read(grant.values[value])
-            case (secret, "") if secret in _SECRETS and getattr(grant, secret, None) is not None:
+            case (secret, "") if secret in SECRET_NAMES and getattr(grant, secret, None) is not None:
                 return facts.read(getattr(grant, secret))
             case ("client_id" | "username" as plain, "") if getattr(grant, plain, ""):
                 return str(getattr(grant, plain))

@@ -30,7 +30,12 @@ _UNSHAPING = frozenset(
 )
 # What an access token was examined by when it came, or is bound to: another one is needed, which the same refresh token may bring.
 _EXAMINING = frozenset({"scope_narrowing", "allowed_hosts", "token_request.tls"})
+SECRET_NAMES = frozenset({"client_secret", "password", "refresh_token"})  # the names in templates that are one
 SECRET_LIKE = re.compile(r"secret|passw|pwd|token|api_?key|private|credential|(^|[_-])key$", re.IGNORECASE)  # the name of a secret
+_ABOUT_ONE = re.compile(  # token_type is no token
+    r"^include[_-]?|(type|id|ur[il]|name|method|format|expir[a-z]*|lifetime|ttl|seconds|use|mode|kind|version|policy|question|page)$",
+    re.IGNORECASE,
+)
 
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -60,6 +65,11 @@ def secrets_of(grant: object) -> dict[Secret, str]:
     return found
 
 
+def called_secret(name: str) -> bool:
+    """Whether what has this name is a secret by it."""
+    return bool(SECRET_LIKE.search(name)) and not _ABOUT_ONE.search(name)
+
+
 def told_openly(grant: object) -> frozenset[Secret]:
     """Those of the secrets that are none: `values` which stand in the configuration in clear, not named like a secret, and nowhere else."""
     named = [(path, value) for path, value in leaves(grant) if isinstance(value, Secret)]
@@ -69,7 +79,7 @@ def told_openly(grant: object) -> frozenset[Secret]:
 
 def _in_clear(path: str, secret: Secret) -> bool:
     head, _, name = path.partition(".")
-    return head == "values" and secret.kind == "text" and secret.after is None and not SECRET_LIKE.search(name)
+    return head == "values" and secret.kind == "text" and secret.after is None and not called_secret(name)
 
 
 def names_of(grant: object) -> frozenset[str]:

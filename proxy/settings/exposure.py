@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from proxy.http.routing import Inject, RouteTLS
 from proxy.oauth.options import RequestOptions, TokenPlacement, TokenRequestOptions
 from proxy.oauth.template import Template
-from proxy.oauth.walk import SECRET_LIKE, leaves
+from proxy.oauth.walk import SECRET_NAMES, called_secret, leaves
 from proxy.secrets import Secret
 from proxy.settings import checks
 from proxy.settings.said import UNKNOWN
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 
 IN_CLEAR = "the secret stands here in clear; an environment variable or a file of its own keeps it out"
 _IN_A_URL = "goes into the URL, which servers and proxies log"
-_SECRETS = frozenset({"client_secret", "password", "refresh_token"})  # the names in templates that are one
-_ABOUT_ONE = re.compile(r"(type|id|ur[il]|name|method|format|expir[a-z]*|lifetime)$", re.IGNORECASE)  # token_type is no token
+_LEAST = 8  # characters of a text that may be a secret
+_CHOICE = re.compile(r"true|false|[0-9]{1,13}(\.[0-9]+)?|[a-z]+([_-][a-z]+)+")  # a number, a yes or no, words such as on_behalf_of
+_ANY = "X" * _LEAST  # stands for a value that nobody knows yet, which may be a secret
 _HEADERS = frozenset({"authorization", "cookie"})  # whose whole value is a secret
 
 
-def called_secret(name: str) -> bool:
-    """Whether what has this name is a secret by it."""
-    return bool(SECRET_LIKE.search(name)) and not _ABOUT_ONE.search(name)
+def secret_said(name: str, text: str) -> bool:
+    """Whether a text that is written out is a secret: by its name, unless it is too short for one, a number or plain words."""
+    return called_secret(name) and len(text) >= _LEAST and not _CHOICE.fullmatch(text)
 
 
 def literal_secret(said: Said) -> Iterator[Fault]:
@@ -47,7 +48,7 @@ def literal_secret(said: Said) -> Iterator[Fault]:
         node = said.node.get(*path.split("."))
         if getattr(secret, "kind", "") != "text" or node is None or "${" in node.word or path == "certificate":
             continue
-        if named == path or SECRET_LIKE.search(named):
+        if named == path or secret_said(named, node.word):
             yield said.at(path, IN_CLEAR)
     for request, _ in _requests(said):
         for name, value in _params(request):
@@ -61,12 +62,19 @@ def literal_injected(route: RouteDraft) -> Iterator[Fault]:
     for place in ("headers", "query"):
         said = route.node.get("inject", place)
         for name, entry in said.entries.items() if said is not None else ():
-            whole = place == "headers" and name.lower() in _HEADERS
-            yield from _in_clear("secret" if whole else name, entry.node)
+            if place == "headers" and name.lower() in _HEADERS:
+                yield from _written(entry.node)
+            else:
+                yield from _in_clear(name, entry.node)
 
 
 def _in_clear(name: str, value: Node | None) -> Iterator[Fault]:
-    if value is not None and value.kind == "text" and value.word and "${" not in value.word and called_secret(name):
+    if value is not None and secret_said(name, value.word):
+        yield from _written(value)
+
+
+def _written(value: Node) -> Iterator[Fault]:
+    if value.kind == "text" and value.word and "${" not in value.word:
         yield checks.fault(value, IN_CLEAR)
 
 
@@ -146,8 +154,10 @@ def injected_in_query(route: RouteDraft) -> Iterator[Fault]:
     """The same for what a route puts into the query of calls."""
     inject = route.values.get("inject")
     for name, value in inject.query.items() if isinstance(inject, Inject) else ():
-        if called_secret(name) or "token" in value.names:
-            yield checks.fault(route.node.nearest("inject", "query", name), f"a secret {_IN_A_URL}")
+        node = route.node.nearest("inject", "query", name)
+        by_name = called_secret(name) if "${" in node.word else secret_said(name, node.word)
+        if by_name or "token" in value.names:
+            yield checks.fault(node, f"a secret {_IN_A_URL}")
 
 
 def _requests(said: Said) -> Iterator[tuple[Node, RequestOptions]]:
@@ -176,12 +186,13 @@ def _secret_of(said: Said, name: str, value: Tree) -> str | None:
     """What of a parameter is a secret, or None."""
     if held := min(filter(None, (_held(said, each) for each in value.names)), default=None):
         return held
-    return "a secret" if value.secrets or (called_secret(name) and isinstance(value.source, str)) else None
+    text = value.source if isinstance(value.source, str) else ""
+    return "a secret" if value.secrets or (called_secret(name) if value.names and text else secret_said(name, text)) else None
 
 
 def _held(said: Said, name: str) -> str | None:
     """How to call the secret that a name in a template stands for; None: it is none."""
-    if name in _SECRETS:
+    if name in SECRET_NAMES:
         return name
     kind, _, rest = name.partition(".")
     values = said.values.get("values")
@@ -194,8 +205,8 @@ def _held(said: Said, name: str) -> str | None:
 def _in_url(said: Said, url: Template) -> str | None:
     if held := {name for each in url.names if (name := _held(said, each))}:
         return min(held)
-    query = said.rendered(url).replace(UNKNOWN, "x").partition("?")[2]
-    return "a secret" if any(called_secret(name) for name, _ in parse_qsl(query)) else None
+    query = said.rendered(url).replace(UNKNOWN, _ANY).partition("?")[2]
+    return "a secret" if any(secret_said(name, text) for name, text in parse_qsl(query)) else None
 
 
 def _urls(said: Said) -> Iterator[tuple[str, Template]]:

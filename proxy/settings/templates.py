@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.oauth.template import Template
 from proxy.oauth.tree import Tree
-from proxy.oauth.walk import SECRET_LIKE
+from proxy.oauth.walk import called_secret
 from proxy.secrets.sources import parse as secret_of
 from proxy.settings import slips
 from proxy.settings.convert import FAILED, Conversion, plain
@@ -207,7 +207,7 @@ def _which(text: str, found: str) -> str:
 
 def _shown(name: str, said: Secret) -> bool:
     """Whether a value stands in the file in clear and is no secret by its name: it becomes a part of what it stands in."""
-    return said.kind == "text" and said.after is None and not SECRET_LIKE.search(name)
+    return said.kind == "text" and said.after is None and not called_secret(name)
 
 
 def _is_secret(node: Node) -> bool:

@@ -277,11 +277,12 @@ def test_other_aliases_and_presented_headers() -> None:
         ("tenant", Text("acme"), True),
         ("realm", Text("erp"), True),
         ("api_key", Text("acme"), False),
+        ("token_type", Text("jwt"), True),
         ("tenant", Env("TENANT"), False),
         ("tenant", Rotation(Text("old"), Text("new")), False),
         ("tenant", SECRET, False),
     ],
-    ids=["a host", "a realm", "a secret's name", "from the environment", "rotated", "a secret elsewhere too"],
+    ids=["a host", "a realm", "a secret's name", "about a secret", "from the environment", "rotated", "a secret elsewhere too"],
 )
 def test_told_openly(name: str, secret: Secret, *, openly: bool) -> None:
     """A value that stands in the configuration in clear is no secret, unless it is named like one or is one elsewhere."""

@@ -38,7 +38,10 @@ FOUND = {
         ["issuer: http shows the client's secret and the token on the way"],
     ),
     "literal_secret": (GRANT.replace("{env: CRM_SECRET}", "hunter2"), [f"client_secret: {CLEAR}"]),
-    "literal_secret: a value": (GRANT + "values: {api_key: x, tenant: y, key: z}\n", [f"values.api_key: {CLEAR}", f"values.key: {CLEAR}"]),
+    "literal_secret: a value": (
+        GRANT + "values: {api_key: hunter22, tenant: y, key: hunter22}\n",
+        [f"values.api_key: {CLEAR}", f"values.key: {CLEAR}"],
+    ),
     "readable_secret": (
         GRANT.replace("{env: CRM_SECRET}", "{file: open}"),
         ["client_secret: every user of this machine can read open; chmod o-r"],
@@ -96,17 +99,17 @@ FOUND = {
         [f"steps[0].token_request.params[0].value: password {URL}"],
     ),
     "secret_in_query: URL": (GRANT.replace("/token", "/?s=${client_secret}"), [f"token_url: client_secret {URL}"]),
-    "secret_in_query: name in the URL": (GRANT.replace("/token", "/?tenant=a&api_key=hunter2"), [f"token_url: a secret {URL}"]),
+    "secret_in_query: name in the URL": (GRANT.replace("/token", "/?tenant=a&api_key=hunter22"), [f"token_url: a secret {URL}"]),
     "secret_in_query: key": (
         "type: secure_parameter\nvalue: {env: CRM_SECRET}\ntoken_placement: {query: key}\n",
         [f"token_placement.query: the key {URL}; a header is safer where the API takes one"],
     ),
     "literal_secret: parameter": (
-        GRANT + "token_request: {params: [{key: api_key, value: hunter2}, {key: token_type, value: jwt}]}\n",
+        GRANT + "token_request: {params: [{key: api_key, value: hunter22}, {key: token_type, value: jwt}]}\n",
         [f"token_request.params[0].value: {CLEAR}"],
     ),
     "literal_secret: body": (
-        LOGIN + "token_request: {body: {user: u, login: [{password: hunter2}], secret: '${password}', key: ''}, content_type: json}\n",
+        LOGIN + "token_request: {body: {user: u, login: [{password: hunter22}], secret: '${password}', key: ''}, content_type: json}\n",
         [f"token_request.body.login[0].password: {CLEAR}"],
     ),
     "doubled_prefix": (
@@ -163,7 +166,7 @@ def test_what_is_well_brings_no_warning(loaded: Loaded, credential: str) -> None
 
 ROUTES = {
     "literal_secret: header": (
-        "upstream: 'https://api.example', inject: {headers: {X-Env: prod, X-Api-Key: hunter2}}",
+        "upstream: 'https://api.example', inject: {headers: {X-Env: prod, X-Api-Key: hunter22}}",
         f"inject.headers.X-Api-Key: {CLEAR}",
     ),
     "literal_secret: Cookie": (
