@@ -14,7 +14,7 @@ def _here(right: str, *theirs: str) -> dict[str, str]:
     return dict.fromkeys(theirs, f"here it is `{right}`")
 
 
-_CREDENTIAL: Mapping[str, str] = {
+CREDENTIAL: Mapping[str, str] = {
     **_here(
         "token_url", "token_endpoint", "token_uri", "access_token_uri", "access_token_url", "token_service_url", "tokenurl", "auth_url"
     ),
@@ -195,7 +195,7 @@ FOREIGN: tuple[tuple[re.Pattern[str], Mapping[str, str]], ...] = (  # the first 
     (re.compile(r"credentials\..+\.token_response"), _TOKEN_RESPONSE),
     (re.compile(r"credentials\..+\.token_placement"), _TOKEN_PLACEMENT),
     (re.compile(r"credentials\..+\.assertion"), _ASSERTION),
-    (re.compile(r"credentials\..+"), _CREDENTIAL),
+    (re.compile(r"credentials\..+"), CREDENTIAL),
     (re.compile(r"routes\[\d+\]|defaults"), _ROUTE),
     (re.compile(r""), _TOP),
 )

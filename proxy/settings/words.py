@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from proxy.settings.foreign import CHOICES, FOREIGN, VALUE
+from proxy.settings.foreign import CHOICES, CREDENTIAL, FOREIGN, VALUE
 from proxy.settings.problems import quoted
 
 _LATER: tuple[tuple[re.Pattern[str], frozenset[object] | None, str], ...] = (
@@ -70,9 +70,10 @@ def answer(parent: str, name: str, known: Sequence[str]) -> str:
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
     if snake in known:
         return f"unknown key; did you mean `{snake}`?"
-    if snake in VALUE and "value" in known and "client_secret" not in known:
-        return "unknown key; here it is `value`"
+    is_value = snake in VALUE and "value" in known and "client_secret" not in known
     for where, foreign in FOREIGN:
+        if is_value and foreign is CREDENTIAL:  # which is about those that have a client
+            return "unknown key; here it is `value`"
         if where.fullmatch(parent) and snake in foreign:
             return f"unknown key; {foreign[snake]}"
     if not parent and name.startswith("x-"):  # where Compose keeps its anchors

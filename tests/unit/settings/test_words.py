@@ -54,6 +54,12 @@ def test_the_secret_of_a_static_token_is_its_value(word: str) -> None:
     assert words.explained("credentials.a", [word], ["value", "lifetime"]) == {"value"}
 
 
+@pytest.mark.parametrize(("word", "ours"), [("key", "header"), ("name", "header"), ("token", "value")])
+def test_a_place_of_a_token_has_words_of_its_own(word: str, ours: str) -> None:
+    """Though it has a key `value`, too."""
+    assert words.answer("credentials.a.token_placement", word, ["header", "value"]) == f"unknown key; here it is `{ours}`"
+
+
 CHOICES = {
     "mtls": "tls_client_auth",
     "post": "client_secret_post",
