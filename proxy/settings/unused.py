@@ -40,7 +40,7 @@ def _beside_body(said: Said) -> Iterator[Fault]:
     if body is None:
         return
     written = _keys(body.source)
-    for name in ("grant_type", "scope", "audience", "resource"):
+    for name in ("grant_type", "audience", "resource"):  # a scope has an effect besides: tokens are examined by it
         if said.has(name) and name not in written:
             yield said.at(name, _BY_BODY)
 

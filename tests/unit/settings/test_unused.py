@@ -19,8 +19,8 @@ NONE = "no assertion is made: neither client_auth nor the grant signs one"
 
 FOUND = {
     "beside a body": (
-        GRANT + "scope: a\naudience: b\nresource: 'urn:a'\ngrant_type: c\ntoken_request: {content_type: json, body: {x: 1}}\n",
-        [f"{key}: {BODY}" for key in ("scope", "audience", "resource", "grant_type")],
+        GRANT + "audience: b\nresource: 'urn:a'\ngrant_type: c\ntoken_request: {content_type: json, body: {x: 1}}\n",
+        [f"{key}: {BODY}" for key in ("audience", "resource", "grant_type")],
     ),
     "a login's user": (
         LOGIN + f"username: u\npassword: {SECRET}\n",
@@ -72,7 +72,8 @@ def test_a_key_without_effect_is_told(loaded: Loaded, credential: str, expected:
 
 
 SILENT = {
-    "a body that says it": GRANT + "scope: a\ntoken_request: {content_type: json, body: {x: [{scope: a}]}}\n",
+    "a scope, by which tokens are examined": GRANT + "scope: a\ntoken_request: {content_type: json, body: {scopes: [a]}}\n",
+    "a body that says it": GRANT + "audience: a\ntoken_request: {content_type: json, body: {x: [{audience: a}]}}\n",
     "a login that names its user": LOGIN
     + f"username: u\npassword: {SECRET}\ntoken_request: {{body: {{u: '${{username}}:${{password}}'}}}}\n",
     "an encoding of Basic": GRANT + "basic_encoding: raw\n",
