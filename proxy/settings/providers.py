@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from proxy.settings.convert import Conversion
 
-UNTESTED = "not tested against the vendor"
 _TEXTS = ("name", "documentation", "tested")
 _KEYS = (*_TEXTS, "values", "credential")
 _VALUE_KEYS = ("is", "default", "form")
