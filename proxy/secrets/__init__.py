@@ -47,5 +47,11 @@ class Secret(Protocol):
     async def obtain(self) -> str:
         """The secret's value now, without holding others up; raises as `read`."""
 
+    def known(self) -> str:
+        """The value that it is known to have, so that it can be hidden; "" where it is unreadable or was never obtained.
+
+        It runs nothing.
+        """
+
     def doubt(self) -> None:
         """A server did not take it: where a value is kept, it is soon got anew."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import selectors
 import signal
@@ -214,12 +215,17 @@ class Kept:
                 self._task.cancel()  # does nothing to one that is done
                 self._task = None
 
+    @property
+    def last(self) -> str:
+        """What was got last, though its time may be over; "" where nothing was."""
+        return self._text or ""
+
     def doubt(self) -> None:
         """A server did not take the text: it is kept until it is DOUBTED_AFTER seconds old, and no longer."""
         self._until = min(self._until, self._made + DOUBTED_AFTER)
 
     async def _renew(self, make: Callable[[], Coroutine[Any, Any, str]], keep: float) -> str:
-        self._text = None
+        self._until = -math.inf
         self._text = made = await make()
         self._made = self._clock()
         self._until = self._made + keep

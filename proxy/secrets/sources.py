@@ -47,6 +47,12 @@ class Place(ABC):
     async def obtain(self) -> str:
         return self.read()
 
+    def known(self) -> str:
+        try:
+            return self.read()
+        except SecretUnreadableError:
+            return ""
+
     def doubt(self) -> None:
         return None
 
@@ -162,6 +168,9 @@ class Command(Place):
     async def obtain(self) -> str:
         return await self.kept.get(lambda: apart(self._run()), self.every)
 
+    def known(self) -> str:
+        return self.kept.last
+
     def doubt(self) -> None:
         self.kept.doubt()
 
@@ -200,6 +209,9 @@ class Rotation(Place):
 
     async def obtain(self) -> str:
         return await self.current.obtain()
+
+    def known(self) -> str:
+        return self.current.known()
 
     def doubt(self) -> None:
         self.current.doubt()

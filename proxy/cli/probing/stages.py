@@ -27,7 +27,6 @@ from proxy.logs import EventLog, Logs
 from proxy.metrics import Metrics
 from proxy.oauth.quoting import forms
 from proxy.oauth.walk import secrets_of, told_openly
-from proxy.secrets import SecretUnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from proxy.http.wire import Headers, ResponseHead
     from proxy.oauth.credential import Credential
     from proxy.oauth.token import Token, TokenState
-    from proxy.secrets import Secret
     from proxy.settings.model import Settings
 
 AT_ONCE = 8  # calls of a stage that run side by side
@@ -78,16 +76,9 @@ class Minted:
         grant = self.credential.grant
         names = {str(getattr(grant, name, "")) for name in ("client_id", "username")}
         plain = told_openly(grant)
-        secrets = [_read(secret) for secret in secrets_of(grant) if secret.at_hand and secret not in plain]
-        said = [form for secret in secrets for name in names for form in forms(name, secret) if secret]
+        kept = [part for secret in secrets_of(grant) if secret not in plain for part in (secret, secret.after) if part]
+        said = [form for value in dict.fromkeys(part.known() for part in kept) if value for name in names for form in forms(name, value)]
         return tuple(filter(None, (*_parts(self.token), *said, *_of_callers(self.callers))))
-
-
-def _read(secret: Secret) -> str:
-    try:
-        return secret.read()
-    except SecretUnreadableError:
-        return ""
 
 
 def _of_callers(shown: Sequence[str]) -> Iterator[str]:

@@ -113,6 +113,20 @@ async def test_a_program_is_not_run_for_each_read(monkeypatch: pytest.MonkeyPatc
     assert (first, await secret.obtain()) == ("one", "one")
 
 
+async def test_what_is_known_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To hide a value nothing is run: a program's is known once it was obtained, also when its time is over."""
+    monkeypatch.setenv("NAME", "one")
+    secret = parse({"current": {"command": PRINT, "every": 0}, "next": {"env": "NAME"}})
+    before = secret.known()
+    await secret.obtain()
+
+    assert (before, secret.known()) == ("", "one")
+    assert secret.after is not None
+    assert secret.after.known() == "one"
+    monkeypatch.delenv("NAME")
+    assert secret.after.known() == ""
+
+
 async def test_a_program_may_be_run_for_each_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """`every: 0` keeps nothing."""
     secret = parse({"command": PRINT, "every": 0})
