@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from proxy.errors import Details
 from proxy.http import told
 from proxy.http.retry import read_challenge
+from proxy.oauth.grants import UserCredentials
 from proxy.oauth.quoting import quoted
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def _refused(head: ResponseHead, sent: Sent) -> Details:
     said = f"the API answered {status}{_quoted(head, sent)}"
     if sent.credential is None:
         return Details("credential_missing", f"{said}, and the route puts no token in", f"routes.{sent.route.name}.credential")
+    if sent.credential.endpoint is None and status == FORBIDDEN:
+        return Details("api_forbidden", said, _of_static(sent.credential))
     alias, asked = sent.credential.alias, sent.credential.scope
     granted = sent.token.scope if sent.token else None
     if challenge.scheme == "insufficient_scope":
@@ -72,11 +75,19 @@ def _refused(head: ResponseHead, sent: Sent) -> Details:
     if status == FORBIDDEN:
         rights = told.scopes(asked=asked, granted=granted)
         return Details("api_forbidden", f"{said}; {rights}", None if asked else f"credentials.{alias}.scope")
-    if challenge.scheme == "foreign":
+    if challenge.scheme == "foreign" and not isinstance(sent.credential.grant, UserCredentials):  # which are HTTP Basic themselves
         return Details(
             "foreign_challenge", f"{said} and asks for another proof than a bearer token", f"routes.{sent.route.name}.credential"
         )
+    if sent.credential.endpoint is None:
+        return Details("new_token_refused", f"{said} to what it was sent", _of_static(sent.credential))
     return Details("new_token_refused", f"{said} to a token that was just obtained", f"credentials.{alias}.audience")
+
+
+def _of_static(credential: Credential) -> str:
+    """The option that holds what is sent as it is."""
+    name = "password" if isinstance(credential.grant, UserCredentials) else "value"
+    return f"credentials.{credential.alias}.{name}"
 
 
 def _quoted(head: ResponseHead, sent: Sent) -> str:

@@ -98,6 +98,47 @@ async def test_a_static_credential_has_no_lifetime(run: Run, configure: Configur
     assert "  token   ok      sent as it is, without a token endpoint\n" in shown.stdout
 
 
+STATIC = {
+    "a password": ({"type": "user_credentials", "username": "u", "password": {"env": "CRM_SECRET"}}, "password"),
+    "a key": ({"type": "secure_parameter", "value": {"env": "CRM_SECRET"}}, "value"),
+}
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "new_token_refused"), (403, "api_forbidden")])
+@pytest.mark.parametrize(("credential", "option"), STATIC.values(), ids=STATIC)
+async def test_a_refused_static_credential_is_repaired_by_itself(
+    run: Run, configure: Configure, api: RawUpstream, credential: dict[str, object], option: str, status: int, code: str
+) -> None:
+    """The option that holds it is named, since it has neither audience nor scope."""
+    configure(credentials={"crm": credential})
+    api.script.append(answer(status, headers={"WWW-Authenticate": "Basic" if option == "password" else "Bearer"}))
+    [entry] = json.loads((await run("probe", "--json")).stdout)
+    assert (entry["api"]["code"], entry["api"]["key"]) == (code, f"credentials.crm.{option}")
+
+
+PRINTED = {"command": ["/bin/echo", "hunterhunter"]}
+SECRETS = {
+    "a program's": {"values": {"api_key": PRINTED}},
+    "a program's that is not kept": {"values": {"api_key": {**PRINTED, "every": 0}}},
+    "a rotation's first, a program's": {"client_secret": {"current": PRINTED, "next": {"env": "CRM_SECRET"}}},
+    "a rotation's next": {"client_secret": {"current": {"env": "CRM_SECRET"}, "next": {"env": "CRM_NEXT"}}},
+}
+
+
+@pytest.mark.parametrize("options", SECRETS.values(), ids=SECRETS)
+async def test_no_secret_of_any_place_is_shown(
+    run: Run, configure: Configure, api: RawUpstream, monkeypatch: pytest.MonkeyPatch, options: dict[str, object]
+) -> None:
+    """What a program printed for the exchange is hidden in an API's words, and so is a rotation's next secret."""
+    monkeypatch.setenv("CRM_NEXT", "hunterhunter")
+    configure({"inject": {"headers": {"X-K": "${values.api_key}"}}} if "values" in options else {}, options)
+    challenge = 'Bearer error="invalid_token", error_description="key hunterhunter unknown"'
+    api.script.extend([answer(401, headers={"WWW-Authenticate": challenge})] * 2)
+    told, shown = await run("probe", "--json"), await run("probe")
+    [entry] = json.loads(told.stdout)
+    assert ("key [redacted] unknown" in entry["api"]["detail"], "hunterhunter" in told.output + shown.output) == (True, False)
+
+
 async def test_a_plain_issuer_has_no_tls(run: Run, configure: Configure, tokens: TokenServer) -> None:
     """Of a way without TLS nothing is said of TLS, also where the failure names no place."""
     tokens.script.append(answer(200, {"issuer": "http://other.example", "token_endpoint": tokens.token_url}))
