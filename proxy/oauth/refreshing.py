@@ -29,7 +29,7 @@ from proxy.oauth.response import new_refresh_token, parse_token
 from proxy.oauth.walk import presented
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
     from proxy.oauth.token import Token
@@ -78,10 +78,6 @@ class Refreshable(EndpointOptions, frozen=True, kw_only=True):
         """Whether the grant in full is worth a try after a refusal: not where it would show the same client."""
         return isinstance(refused, _FINAL) and not isinstance(refused, TokenInvalidClientError)
 
-    def exchange(self, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
-        """The grant in full."""
-        raise NotImplementedError
-
 
 def exchange(grant: Exchanging, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
     """The whole exchange: by the refresh token that an earlier one left, else by the grant; with proofs where the credential says so.
@@ -94,7 +90,9 @@ def exchange(grant: Exchanging, facts: Facts) -> Generator[TokenRequest, TokenRe
     """
 
     def begin() -> Generator[TokenRequest, TokenResponse, Token]:
-        return _renewed(grant, facts) if isinstance(grant, Refreshable) and grant.renews else grant.exchange(facts)
+        if isinstance(grant, Refreshable) and grant.renews and facts.refresh_token:
+            return _renewed(grant, facts.refresh_token, facts, in_full=grant.exchange)
+        return grant.exchange(facts)
 
     token = yield from begin() if facts.prover is None else proven(begin, facts.prover)
     if not isinstance(grant, Refreshable):
@@ -111,15 +109,15 @@ def _bounded(token: Token, grant: Refreshable, facts: Facts) -> Token:
     return replace(token, **times(facts.now, left, grant.lifetime, facts.jitter)._asdict())
 
 
-def _renewed(grant: Refreshable, facts: Facts) -> Generator[TokenRequest, TokenResponse, Token]:
-    if not facts.refresh_token:
-        return (yield from grant.exchange(facts))
+def _renewed(
+    grant: Refreshable, refresh_token: str, facts: Facts, *, in_full: Callable[[Facts], Generator[TokenRequest, TokenResponse, Token]]
+) -> Generator[TokenRequest, TokenResponse, Token]:
     try:
-        return (yield from refreshed(grant, facts, facts.refresh_token))
+        return (yield from refreshed(grant, facts, refresh_token))
     except TokenError as refused:
         if not grant.falls_back(refused, facts):
             raise
-        return (yield from grant.exchange(facts))
+        return (yield from in_full(facts))
 
 
 def refreshed(grant: Refreshable, facts: Facts, refresh_token: str) -> Generator[TokenRequest, TokenResponse, Token]:
