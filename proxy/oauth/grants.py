@@ -15,14 +15,12 @@ from proxy.errors import TokenError, TokenInvalidGrantError
 from proxy.oauth.asserting import bearer_assertion, saml_assertion
 from proxy.oauth.client_auth import ClientAuthName, Proof
 from proxy.oauth.destination import destination
-from proxy.oauth.lifetime import Lifetime, times
 from proxy.oauth.names import Names, OwnNames
 from proxy.oauth.options import CredentialOptions, EndpointOptions, Options, RequestOptions, Step
 from proxy.oauth.placement import placed
 from proxy.oauth.refreshing import Refreshable, refreshed
 from proxy.oauth.request import standard, token_request, written
 from proxy.oauth.response import heard, parse_token
-from proxy.oauth.token import Token
 from proxy.oauth.walk import names_of, presented
 from proxy.secrets import Secret  # msgspec reads the fields' types
 
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from proxy.oauth.exchange import Facts, TokenRequest, TokenResponse
+    from proxy.oauth.lifetime import Lifetime
+    from proxy.oauth.token import Token
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  # a name of RFC 8693 §3
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 §2.1
@@ -238,19 +238,7 @@ def _static(grant: CredentialOptions, facts: Facts, value: str, *, prefix: str |
     said = grant.token_placement
     if prefix is not None and said.prefix is None:
         said = msgspec.structs.replace(said, prefix=prefix)
-    put = placed(names, value, said=said)
-    due, usable, expires = times(facts.now, grant.lifetime.fixed or grant.lifetime.when_missing, grant.lifetime, facts.jitter)
-    return Token(
-        value=value,
-        obtained_at=facts.now,
-        expires_at=expires,
-        due_at=due,
-        usable_until=usable,
-        headers=put.headers,
-        query=put.query,
-        per_send=put.per_send,
-        look_up=names,
-    )
+    return placed(names, value, said=said).token(names, value, lifetime=grant.lifetime.fixed or grant.lifetime.when_missing)
 
 
 GRANTS: dict[str, type[Grant]] = {

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy.errors import TokenResponseInvalidError
-from proxy.oauth.token import Send
+from proxy.oauth.lifetime import times
+from proxy.oauth.token import Send, Token
 from proxy.oauth.vocabulary import moment
 
 if TYPE_CHECKING:
@@ -32,6 +33,22 @@ class Placed:
     headers: tuple[Header, ...] = field(default=(), repr=False)
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     per_send: PerSend | None = field(default=None, repr=False)
+
+    def token(self, names: OwnNames, value: str, *, lifetime: float) -> Token:
+        """The token that puts this on calls and lives `lifetime` seconds; `names` is what stays with it for templates."""
+        facts = names.facts
+        due, usable, expires = times(facts.now, lifetime, names.grant.lifetime, facts.jitter)
+        return Token(
+            value=value,
+            obtained_at=facts.now,
+            expires_at=expires,
+            due_at=due,
+            usable_until=usable,
+            headers=self.headers,
+            query=self.query,
+            per_send=self.per_send,
+            look_up=names,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
@@ -15,16 +16,15 @@ from proxy import errors
 from proxy.addresses import host_matches
 from proxy.oauth.answer import decoded
 from proxy.oauth.expiry import expiry, lifetime_of
-from proxy.oauth.lifetime import times
 from proxy.oauth.placement import placed
 from proxy.oauth.quoting import TELLING, sent_secrets
 from proxy.oauth.refusal import Answer, refusal
-from proxy.oauth.token import Token
 
 if TYPE_CHECKING:
     from proxy.oauth.answer import Path
     from proxy.oauth.exchange import TokenResponse
     from proxy.oauth.names import Names
+    from proxy.oauth.token import Token
 
 MAX_RESPONSE = 1 << 20  # bytes, decompressed
 
@@ -89,24 +89,11 @@ def _token(answer: Answer, names: Names, *, typed: bool) -> Token:
     if granted is not None and grant.scope_narrowing == "refuse" and not set(_split(grant.scope, grant.scope_separator)) <= set(granted):
         asked, given = answer.quote(" ".join(grant.scope)), answer.quote(" ".join(granted)) or "none"
         raise errors.TokenScopeNarrowedError(f"asked {asked}; granted {given}", alias=facts.alias)
-    due, usable, expires = times(facts.now, _lifetime(answer, value), grant.lifetime, facts.jitter)
     made = grant.token_placement.value
     kept = names.landed(value, facts.kept.union(made.names if made is not None else ()))
     put = placed(kept, value, said=grant.token_placement, prover=facts.prover if kind == "dpop" else None)
-    return Token(
-        value=value,
-        obtained_at=facts.now,
-        expires_at=expires,
-        due_at=due,
-        usable_until=usable,
-        scope=granted,
-        headers=put.headers,
-        query=put.query,
-        per_send=put.per_send,
-        upstream=_upstream(answer),
-        look_up=kept,
-        refresh_token=new_refresh_token(answer.response, names),
-    )
+    token = put.token(kept, value, lifetime=_lifetime(answer, value))
+    return replace(token, scope=granted, upstream=_upstream(answer), refresh_token=new_refresh_token(answer.response, names))
 
 
 def _found(answer: Answer, path: Path | None) -> object:
