@@ -62,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin: Admin
     metrics: MetricsListener | None
     drain_timeout: Seconds
+    express: bool
     log: Log
     egress: Egress
     token_store: TokenStoreOptions
@@ -80,7 +81,7 @@ class SettingsFile(Options, frozen=True, kw_only=True):
     metrics: MetricsListener | None = None
     drain_timeout: Seconds = Seconds(10)
     workers: Literal[1] = 1
-    express: Literal[False] = False
+    express: bool = False
     log: Log = Log()
     egress: Egress = Egress()
     security_material: tuple[str, ...] = ()

@@ -78,6 +78,7 @@ def settle(
         admin=file.admin,
         metrics=file.metrics,
         drain_timeout=file.drain_timeout,
+        express=file.express,
         log=file.log,
         egress=file.egress,
         token_store=file.token_store,

@@ -13,7 +13,6 @@ from proxy.settings.foreign import CHOICES, CREDENTIAL, FOREIGN, VALUE
 from proxy.settings.problems import quoted
 
 _LATER: tuple[tuple[re.Pattern[str], frozenset[object] | None, str], ...] = (
-    (re.compile(r"express"), None, "this release has no express lane: leave the key out, or say false"),
     (re.compile(r"workers"), None, "this release runs one process: leave the key out, or say 1"),
     (re.compile(r"token_store\.type"), frozenset({"sqlite", "redis"}), "this release keeps tokens in memory only: memory"),
     (

@@ -50,6 +50,7 @@ class Process:
             admin=Admin(address="127.0.0.1:0"),
             metrics=None,
             drain_timeout=Seconds(5),
+            express=False,
             log=Log(),
             egress=Egress(),
             token_store=TokenStoreOptions(),

@@ -59,7 +59,6 @@ BROKEN_TOP = {
     "another version": ("version: 2\n", ["proxy.yaml:1:10: version: expected 1"]),
     "version in quotes": ("version: '1'\n", ["proxy.yaml:1:10: version: expected 1; leave out the quotes"]),
     "workers in quotes": ("workers: '1'\n", ["proxy.yaml:1:10: workers: expected 1; leave out the quotes"]),
-    "express": ("express: true\n", ["proxy.yaml:1:10: express: this release has no express lane: leave the key out, or say false"]),
     "workers": ("workers: 2\n", ["proxy.yaml:1:10: workers: this release runs one process: leave the key out, or say 1"]),
     "token store": (
         "token_store: {type: redis}\n",

@@ -33,6 +33,7 @@ def settings() -> Settings:
         admin=Admin(),
         metrics=None,
         drain_timeout=Seconds(1),
+        express=False,
         log=Log(),
         egress=Egress(),
         token_store=TokenStoreOptions(),
