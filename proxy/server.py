@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from proxy.errors import ProxyError
-    from proxy.http.listener import ClientProtocol, Incoming
+    from proxy.http.call import Client, Incoming
     from proxy.logs import Logs
     from proxy.oauth.events import Snapshot
     from proxy.settings.model import Listener, Settings
@@ -159,7 +159,7 @@ class Server:
     def _running(self) -> int:
         return sum(app.handler.running for app in (self._app, *self._replaced.values()))
 
-    def _refuse(self, client: ClientProtocol, error: ProxyError) -> None:
+    def _refuse(self, client: Client, error: ProxyError) -> None:
         self._app.handler.refuse(client, error)
 
     async def _listen(self, settings: Settings) -> None:

@@ -6,7 +6,7 @@ The walk writes here; metrics, access line and Proxy-Status read it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import ExpectationFailedError
 from proxy.http.headers import Caller, encode_head, for_client, replace_query
@@ -16,14 +16,66 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.http.active import ActiveRoute
-    from proxy.http.body import RequestBody
-    from proxy.http.listener import ClientProtocol, Incoming
+    from proxy.http.body import Payload, RequestBody
     from proxy.http.routing import Route
     from proxy.http.wire import RequestHead, ResponseHead
     from proxy.oauth.token import Token
 
 CLIENT_LEFT = 499  # what is counted when the caller left before an answer began
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class Client(Protocol):
+    """A caller's connection, as far as one answer needs it."""
+
+    begun: bool  # a byte of the final response was written
+
+    @property
+    def peername(self) -> object:
+        """The caller's address; a tuple on TCP."""
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection ends after this answer."""
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the caller takes no more for now."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the caller.
+
+        Raises:
+            ConnectionResetError: the caller left.
+        """
+
+    async def drain(self) -> None:
+        """Wait until the caller takes more.
+
+        Raises:
+            ConnectionError: the caller left.
+        """
+
+    def cut(self) -> None:
+        """End the connection so that the caller sees an answer cut short: a reset, not an end."""
+
+
+class Incoming(Protocol):
+    """A request as a listener hands it over; `head` is None only where it was refused."""
+
+    @property
+    def head(self) -> RequestHead | None: ...
+    @property
+    def client(self) -> Client:
+        """The connection it came on."""
+
+    @property
+    def content(self) -> Payload:
+        """Its body."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the caller would send another request on this connection."""
 
 
 class Call:
@@ -67,7 +119,7 @@ class Call:
     def __init__(self, incoming: Incoming, head: RequestHead, *, started: float, new_id: Callable[[], str]) -> None:
         self.incoming = incoming
         self.entered = False
-        self.client: ClientProtocol = incoming.client
+        self.client: Client = incoming.client
         self.head = head
         self.started = started
         self._new_id = new_id

@@ -6,6 +6,7 @@ No valid token, nothing goes upstream; every ProxyError becomes an answer here a
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from proxy.errors import DeadlineExceededError, InternalError, ProxyError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from proxy.http.active import ActiveRoute
-    from proxy.http.listener import ClientProtocol, Incoming
+    from proxy.http.call import Client, Incoming
     from proxy.http.obtain import World
     from proxy.http.routing import RouteTable
     from proxy.logs import Logs
@@ -79,13 +80,13 @@ class Handler:
             self._finish(call)
         return Answered.of(keep_alive=keep_alive)
 
-    def refuse(self, client: ClientProtocol, error: ProxyError) -> None:
+    def refuse(self, client: Client, error: ProxyError) -> None:
         """Answer what was no request: a doubtful, late or oversized head."""
         request_id = self._world.new_id()
         self._unmatched.started()
         self._unmatched.finished("", error.status, 0.0)
         self._logs.failed(error, request_id=request_id)
-        if client.transport is not None:
+        with suppress(ConnectionError):
             client.write(told.problem(error, request_id=request_id, minor=1, close=True, head_only=False))
 
     async def _walk(self, call: Call) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
+    from proxy.http.call import Client
     from proxy.http.wire import RequestHead
 
 _LINGER_0 = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
@@ -78,7 +79,7 @@ class ClientProtocol(RequestHandler):
     )
 
     def __init__(
-        self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[ClientProtocol, ProxyError], None]
+        self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[Client, ProxyError], None]
     ) -> None:
         super().__init__(manager, loop=loop, keepalive_timeout=limits.idle_timeout, access_log=cast("Any", None), auto_decompress=False)
         self.cutter = RequestCutter(self, self, loop, limits)
@@ -256,7 +257,7 @@ class ClientServer(web.Server):
         self,
         walk: Callable[[Incoming], Awaitable[web.StreamResponse]],
         limits: Limits,
-        refuse: Callable[[ClientProtocol, ProxyError], None],
+        refuse: Callable[[Client, ProxyError], None],
     ) -> None:
         super().__init__(cast("Any", walk), request_factory=self._incoming, handler_cancellation=True)
         self._limits = limits

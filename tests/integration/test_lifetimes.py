@@ -38,7 +38,7 @@ def keeps(server: TokenServer, lifetime: int, late: list[float]) -> Reply:
 
     async def reply(exchange: Exchange) -> None:
         authorization = exchange.request.head.get("Authorization")
-        age = float(exchange.request.head[BEGAN]) - issued_at[authorization.removeprefix("Bearer ")]
+        age = float(exchange.request.head.get(BEGAN)) - issued_at[authorization.removeprefix("Bearer ")]
         if age > lifetime:
             late.append(age)
         await say(OK)(exchange)
