@@ -107,6 +107,11 @@ class RequestCutter:
         """Whether nothing more is read from this connection."""
         return self._broken
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing was begun that is not complete, and more may come."""
+        return not (self._busy or self._broken or self._buffer) and self._payload is None
+
     def answered(self) -> bool:
         """The response is complete; whether bytes of a next message wait."""
         self._busy = False

@@ -5,7 +5,6 @@ Any doubt about framing ends the connection, and none of the doubtful bytes are 
 
 from __future__ import annotations
 
-import select
 import socket
 import struct
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +16,7 @@ from aiohttp.web_request import BaseRequest
 
 from proxy.errors import HeadTimeoutError, ProxyError
 from proxy.http.cutter import Limits, RefusedError, RequestCutter
+from proxy.http.presence import Presence
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from proxy.http.wire import RequestHead
 
 _LINGER_0 = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
-UNREAD_PROBE = 1.0  # seconds between two looks at a client whose upload is not read for now
-HALF_CLOSED_PROBE = 1.0  # seconds between two looks at a client that closed its sending side
-STILL_LOOKS = 2  # looks at which nothing had been written, before an answer that has begun is given up
 
 
 class Incoming(BaseRequest):
@@ -65,17 +62,14 @@ class ClientProtocol(RequestHandler):
     """One caller's connection."""
 
     __slots__ = (
-        "_guard",
-        "_left_late",
-        "_probe",
+        "_back",
+        "_presence",
         "_retired",
-        "_still",
-        "_written",
-        "_written_at_probe",
         "begun",
         "cutter",
         "half_closed",
         "refuse",
+        "written",
     )
 
     def __init__(
@@ -87,18 +81,29 @@ class ClientProtocol(RequestHandler):
         self.refuse = refuse
         self.begun = False  # a byte of the final response was written
         self.half_closed = False
-        self._written = 0
-        self._written_at_probe = -1
-        self._still = 0
-        self._left_late = False  # it closed its sending side in the middle of an answer: more likely gone than waiting
-        self._probe: asyncio.TimerHandle | None = None
-        self._guard: asyncio.TimerHandle | None = None
+        self.written = 0
+        self._presence = Presence(self, loop)
         self._retired = False
+        self._back: Callable[[], None] | None = None
 
     @property
     def closing(self) -> bool:
         """Whether the connection ends after this answer."""
         return self._retired or self.cutter.broken or (self.half_closed and not self.cutter.pending)
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether an HTTP/1.1 request waits for the first byte of its answer."""
+        head = self.cutter.head
+        return not self.begun and head is not None and bool(head.minor)
+
+    def take(self, transport: asyncio.Transport, data: bytes, *, back: Callable[[], None]) -> None:
+        """Serve a connection that another protocol began; see ClientServer.take."""
+        self._back = back
+        self.connection_made(transport)
+        transport.set_protocol(self)
+        if data:
+            self.data_received(data)
 
     def retire(self) -> None:
         """Close now if idle, else after the answer in progress; its body is still received."""
@@ -115,7 +120,7 @@ class ClientProtocol(RequestHandler):
         transport = self.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client left")
-        self._written += len(data)
+        self.written += len(data)
         transport.write(data)
 
     async def drain(self) -> None:
@@ -170,6 +175,8 @@ class ClientProtocol(RequestHandler):
             self.data_received(b"")
         if (self._retired or self.half_closed) and not self.cutter.busy and not self._messages:
             self.close()  # no whole request is left, and none will come
+        elif self._back is not None and self._idle:
+            self._give_back(self._back)
         return result
 
     def handle_error(
@@ -189,65 +196,39 @@ class ClientProtocol(RequestHandler):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp returns None and so closes; asyncio takes a bool
         """A client may close its sending side and still wait for its answer (RFC 9112 §9.6)."""
-        self.half_closed, self._left_late = True, self.begun
+        self.half_closed = True
         if not self.cutter.end() and not self._messages:
             return False
-        self._watch()
+        self._presence.half_closed()
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        for timer in (self._probe, self._guard):
-            if timer is not None:
-                timer.cancel()
+        self._presence.stop()
         self.cutter.stop()
         super().connection_lost(exc)
 
     def _pause_transport_reading(self) -> None:
         super()._pause_transport_reading()
-        if self._guard is None:
-            self._guard = self._loop.call_later(UNREAD_PROBE, self._look_unread)
+        self._presence.unread()
 
     def _resume_transport_reading(self) -> None:
         super()._resume_transport_reading()
-        if self._guard is not None:
-            self._guard.cancel()
-            self._guard = None
+        self._presence.read_again()
 
-    def _look_unread(self) -> None:
-        """Who is not read for now may have left; neither loop sees a reset then."""
-        self._guard = None
-        if self.transport is None:
-            return
-        sock = self.transport.get_extra_info("socket")
-        if sock is None or _was_reset(sock.fileno()):
-            self.transport.abort()
-        else:
-            self._guard = self._loop.call_later(UNREAD_PROBE, self._look_unread)
+    @property
+    def _idle(self) -> bool:
+        """Whether nothing is left of the requests so far, and nothing stands in the way of another."""
+        transport = self.transport
+        held = self._paused or self._reading_paused or self._buffer_paused
+        ending = self._close or self._force_close or self._retired or self.half_closed
+        return not (held or ending or self._messages) and self.cutter.idle and transport is not None and not transport.is_closing()
 
-    def _watch(self) -> None:
-        self._still = self._still + 1 if self._written == self._written_at_probe else 0
-        self._written_at_probe = self._written
-        self._probe = self._loop.call_later(HALF_CLOSED_PROBE, self._look)
-
-    def _look(self) -> None:
-        """Is the half-closed client still there? One that left answers any byte with a reset."""
-        transport, head = self.transport, self.cutter.head
-        if transport is None:
-            return
-        if not self.begun and head is not None and head.minor:
-            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # RFC 9110 §15.2.1: skipped by all, those too that skip no other 1xx
-        elif self._left_late and self._written == self._written_at_probe and self._still >= STILL_LOOKS and not self._paused:
-            transport.abort()  # an answer that stands still to a client that sends nothing more
-            return
-        self._watch()
-
-
-def _was_reset(descriptor: int) -> bool:
-    if descriptor < 0:
-        return True
-    poll = select.poll()
-    poll.register(descriptor, 0)  # errors and resets are told unasked
-    return bool(poll.poll(0))
+    def _give_back(self, back: Callable[[], None]) -> None:
+        """Let go of the connection, in one step with `back`, so that no byte falls between the two protocols."""
+        self.transport = None
+        self._task_handler = None  # it ends by itself, since aiohttp is told that the connection is lost
+        self.connection_lost(None)
+        back()
 
 
 class ClientServer(web.Server):
@@ -267,6 +248,18 @@ class ClientServer(web.Server):
         """Every idle connection ends now, every other after its answer."""
         for client in self.connections:
             cast("ClientProtocol", client).retire()
+
+    def take(self, transport: asyncio.Transport, data: bytes, *, back: Callable[[], None], writing_paused: bool = False) -> None:
+        """Serve a connection that another protocol began, from the first byte of a request on, which `data` begins with.
+
+        It is read and not half-closed; `writing_paused` tells whether its protocol was last told to pause. Once everything
+        that came is answered and the connection stays open, `back` is called, which makes another protocol the transport's
+        in the same step; a connection that ends before is `back`'s no more.
+        """
+        client = self()
+        if writing_paused:
+            client.pause_writing()
+        client.take(transport, data, back=back)
 
     def __call__(self) -> ClientProtocol:
         return ClientProtocol(self, loop=self._loop, limits=self._limits, refuse=self._refuse)

@@ -96,6 +96,7 @@ FLOORS = (
     {
         "proxy.http.cutter",
         "proxy.http.listener",
+        "proxy.http.presence",
         "proxy.http.obtain",
         "proxy.http.handler",
         "proxy.http.active",
