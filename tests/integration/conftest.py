@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,19 +50,16 @@ class Wire:
         return await RawClient.open(self.bearerd.port)
 
 
+def lane_keys(lane: str) -> dict[str, Any]:
+    """What a configuration says so that this lane serves."""
+    return {"express": True} if lane == "express" else {}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put every asynchronous test of this folder on the session's loop."""
     for item in items:
         if "integration" in item.path.parts and isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how much was searched for secrets, and how much of it had any to be searched for."""
-    for kind, known in sorted(WITNESS.searched.items()):
-        if kind:
-            told = f"{kind}: {len(known)} searched for secrets, {sum(map(bool, known))} of them knew any"
-            terminalreporter.write_line(told)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -135,7 +133,7 @@ async def raw_upstream() -> AsyncIterator[RawUpstream]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def _shared_wire(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wire]:
+async def _shared_wires(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[str], Wire]]:
     async with RawUpstream() as upstream, TokenServer() as tokens:
         plain = {"upstream": f"{upstream.url}/base", "retry": {"attempts": 1}}
         routes = [
@@ -143,15 +141,22 @@ async def _shared_wire(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
             {"prefix": "/crm", "credential": "crm", "name": "crm", **plain},
         ]
         credential = {"type": "oauth2_client_credentials", "token_url": tokens.token_url, "client_id": "id", "client_secret": "s3cret"}
-        with Bearerd(write_config(tmp_path_factory.mktemp("wire"), routes, {"crm": credential}, {})) as running:
-            yield Wire(running, upstream, tokens)
+        with ExitStack() as running:
+
+            @cache
+            def of(lane: str) -> Wire:
+                config = write_config(tmp_path_factory.mktemp("wire"), routes, {"crm": credential}, lane_keys(lane))
+                return Wire(running.enter_context(Bearerd(config)), upstream, tokens)
+
+            yield of
 
 
 @pytest.fixture
-def wire(_shared_wire: Wire) -> Wire:
-    """One bearerd for all tests that look at bytes; its upstream starts afresh with each test."""
-    _shared_wire.upstream.renew()
-    return _shared_wire
+def wire(_shared_wires: Callable[[str], Wire], lane: str) -> Wire:
+    """One bearerd of each lane for all tests that look at bytes; its upstream starts afresh with each test."""
+    wire = _shared_wires(lane)
+    wire.upstream.renew()
+    return wire
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -169,14 +174,14 @@ async def bound_api(authorization_server: AuthorizationServer) -> AsyncIterator[
 
 
 @pytest.fixture
-def bearerd(tmp_path: Path) -> Iterator[StartBearerd]:
+def bearerd(tmp_path: Path, lane: str) -> Iterator[StartBearerd]:
     """Start bearerd: `bearerd(routes, credentials, **top_level_keys)`; it must end with status 0."""
     with ExitStack() as running:
 
         def start(*routes: Mapping[str, Any], credentials: Mapping[str, Any] | None = None, **extra: Any) -> Bearerd:
             folder = tmp_path / f"bearerd-{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
-            return running.enter_context(Bearerd(write_config(folder, routes, credentials or {}, extra)))
+            return running.enter_context(Bearerd(write_config(folder, routes, credentials or {}, lane_keys(lane) | extra)))
 
         yield start
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.integration.authorization import AuthorizationServer, Client
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 
 def _credential(server: AuthorizationServer, client: Client, **more: Any) -> dict[str, Any]:
     said = {"type": "oauth2_client_credentials", "token_url": server.token_url, "client_id": client.id, "client_secret": client.secret}

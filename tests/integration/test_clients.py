@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.integration.authorization import Client
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 CLIENTS = Path(__file__).parents[1] / "clients"
 
 every_client = pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from tests.fakes.raw import OK, Exchange, say
 if TYPE_CHECKING:
     from tests.integration.conftest import Wire
 
+pytestmark = pytest.mark.lanes
+
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
 
 

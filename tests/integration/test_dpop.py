@@ -10,6 +10,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.fakes.raw import OK, say
 from tests.integration import matrix
 from tests.integration.applications import until
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from tests.integration.applications import Caller
     from tests.integration.authorization import AuthorizationServer, Client
     from tests.integration.conftest import StartBearerd
+
+pytestmark = pytest.mark.lanes
 
 CALLS = 200  # at once
 METHODS = ("client_secret_basic", "client_secret_jwt", "private_key_jwt ES256", "tls_client_auth", "none")

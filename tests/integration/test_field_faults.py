@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.integration.conftest import StartBearerd
     from tests.integration.running import Bearerd
 
+pytestmark = pytest.mark.lanes
+
 GRANTED = {"access_token": "granted-token", "token_type": "Bearer", "expires_in": 3600}
 HTML = "<html><body>Sign in</body></html>"
 

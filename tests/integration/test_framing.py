@@ -14,6 +14,8 @@ from tests.clients.raw import request
 if TYPE_CHECKING:
     from tests.integration.conftest import Wire
 
+pytestmark = pytest.mark.lanes
+
 SMUGGLED = b"GET /raw/smuggled HTTP/1.1\r\nHost: bearerd.test\r\n\r\n"
 POST = b"POST /raw HTTP/1.1\r\nHost: bearerd.test\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n"

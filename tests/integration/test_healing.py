@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Credential = Callable[..., dict[str, Any]]
 
+pytestmark = pytest.mark.lanes
+
 CROWD = 500
 WIDE = {"pool": {"connections": 2 * CROWD}}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

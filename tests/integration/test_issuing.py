@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Credential = Callable[..., dict[str, Any]]
 
+pytestmark = pytest.mark.lanes
+
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 async def test_a_token_is_issued_by_each_method(

@@ -7,6 +7,8 @@ import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.fakes.raw import OK, Exchange, RawUpstream, say
 from tests.fakes.token_server import TokenServer
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from tests.fakes.raw import Reply
     from tests.integration.applications import Caller
     from tests.integration.conftest import StartBearerd
+
+pytestmark = pytest.mark.lanes
 
 LIFETIMES = (1, 2, 5, 30, 299, 420, 3600)  # seconds; a peer asks 150 times a second for any up to 420
 LOAD = 11.0  # seconds

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.applications import Caller
     from tests.integration.conftest import StartBearerd
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.lanes, pytest.mark.slow]
 
 GIB = 1 << 30
 GROWTH = 8 << 20  # bytes

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.integration.certificates import ClientCertificate
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 
 def _tls(server: AuthorizationServer, shown: ClientCertificate) -> dict[str, str]:
     return {"ca": str(server.ca), "cert": str(shown.cert), "key": str(shown.key)}

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tests.integration.authorization import AuthorizationServer, Client
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 SECRET = "hush/hush+%&"
 CALLERS = "callers-own-token"
 

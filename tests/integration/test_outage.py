@@ -9,6 +9,8 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.fakes.relay import Relay
 from tests.fakes.token_server import TokenServer, answer, hang
 from tests.integration.applications import Caller, Got, until
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tests.integration.conftest import StartBearerd
 
     Credential = Callable[..., dict[str, Any]]
+
+pytestmark = pytest.mark.lanes
 
 RECOVERY = 10.0  # seconds
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.integration.applications import Caller
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 CALLERS = "callers-own-token"
 PASSWORD = "0ut-pässword"
 REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"

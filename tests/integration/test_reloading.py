@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tests.integration.applications import Caller
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 
 @pytest.fixture
 def crm(token_server: TokenServer, raw_upstream: RawUpstream, bearerd: StartBearerd) -> Bearerd:

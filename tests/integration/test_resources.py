@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.integration.authorization import AuthorizationServer, Client
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 
 @pytest.fixture
 def exchanging(authorization_server: AuthorizationServer) -> Client:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.integration.authorization import Client
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 
 @pytest.fixture
 def crm(echo_api: EchoAPI, client: Client, credential: Callable[..., dict[str, Any]], bearerd: StartBearerd) -> str:

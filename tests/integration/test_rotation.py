@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.integration.conftest import StartBearerd
     from tests.integration.running import Bearerd
 
+pytestmark = pytest.mark.lanes
+
 REFRESHES = 20
 CALLERS = 10
 

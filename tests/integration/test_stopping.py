@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.integration.applications import Caller
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 LIMIT = 12.0  # seconds
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.fakes.token_server import TokenServer
     from tests.integration.conftest import StartBearerd, Wire
 
+pytestmark = pytest.mark.lanes
+
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.integration.applications import Caller
     from tests.integration.conftest import StartBearerd
 
+pytestmark = pytest.mark.lanes
+
 
 @dataclass(frozen=True, slots=True)
 class Pki:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from tests.integration.conftest import StartBearerd
     from tests.integration.running import Bearerd
 
+pytestmark = pytest.mark.lanes
+
 SECRET = "s3cret-of-the-client:/+"
 
 

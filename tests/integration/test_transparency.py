@@ -15,6 +15,8 @@ from tests.fakes.raw import say
 if TYPE_CHECKING:
     from tests.integration.conftest import Wire
 
+pytestmark = pytest.mark.lanes
+
 
 @pytest.mark.parametrize(
     ("target", "expected"),

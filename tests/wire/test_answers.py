@@ -16,6 +16,8 @@ from tests.wire import answers
 if TYPE_CHECKING:
     from tests.integration.conftest import Wire
 
+pytestmark = pytest.mark.lanes
+
 HEADS = answers.STATUS_LINES | answers.HEADERS | answers.FRAMINGS
 
 

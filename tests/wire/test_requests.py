@@ -15,6 +15,8 @@ from tests.wire import corpus
 if TYPE_CHECKING:
     from tests.integration.conftest import Wire
 
+pytestmark = pytest.mark.lanes
+
 SMUGGLED = b"GET /raw/smuggled HTTP/1.1\r\nHost: bearerd.test\r\n\r\n"
 HEADS = corpus.LENGTHS | corpus.CODINGS | corpus.FRAMINGS | corpus.NAMES | corpus.VALUES | corpus.HOSTS | corpus.START_LINES
 
