@@ -152,8 +152,8 @@ class Server:
         await asyncio.gather(*earlier, return_exceptions=True)
         await before.replaced_by(after)
 
-    async def _serve(self, request: Incoming) -> web.StreamResponse:
-        return await self._app.handler(request)
+    async def _serve(self, request: Incoming) -> bool:
+        return await self._app.handler.serve(request)
 
     @property
     def _running(self) -> int:

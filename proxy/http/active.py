@@ -9,18 +9,17 @@ import hashlib
 import json
 import re
 from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from proxy.addresses import forbidden_address, is_loopback
-from proxy.errors import RouteBusyError, SubjectTokenMissingError, TokenResponseInvalidError
+from proxy.errors import SubjectTokenMissingError, TokenResponseInvalidError
 from proxy.http.retry import RetryBudget, RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from proxy.http.body import MemoryBudget
     from proxy.http.headers import HeaderPolicy
@@ -102,6 +101,7 @@ class ActiveRoute:
     token: RouteToken | None
     route: Route = field(init=False)
     policy: RetryPolicy = field(init=False)
+    at_a_glance: bool = field(init=False)  # nothing about its requests is made for each send, or from what callers present
     budget: RetryBudget = field(default_factory=RetryBudget)
     running: int = 0
     _refused: OrderedDict[str, float] = field(default_factory=OrderedDict)  # by subject
@@ -110,6 +110,7 @@ class ActiveRoute:
     def __post_init__(self) -> None:
         self.route = self.own.route
         self.policy = RetryPolicy(self.route)
+        self.at_a_glance = self.injected.fixed and not self.injected.query and not (self.token and self.token.presented)
 
     def at(self, token: Token | None) -> Upstream:
         """Where a call with this token goes: the route's upstream, or the one that the token's answer named.
@@ -159,21 +160,17 @@ class ActiveRoute:
         for pool in self.pools:
             pool.close()
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """A place among `max_concurrency` calls.
-
-        Raises:
-            RouteBusyError: none is free.
-        """
+    def enter(self) -> bool:
+        """Take a place among `max_concurrency` calls; whether one was free."""
         limit = self.route.max_concurrency
         if limit is not None and self.running >= limit:
-            raise RouteBusyError("the route serves as many calls as it may", key=f"routes.{self.route.name}.max_concurrency", retry_after=1)
+            return False
         self.running += 1
-        try:
-            yield
-        finally:
-            self.running -= 1
+        return True
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self.running -= 1
 
     def _moved(self, url: str) -> Route:
         alias = self.token.alias if self.token else ""

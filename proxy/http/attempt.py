@@ -98,6 +98,16 @@ class Answer:
             await self.close()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sent:
+    """A request that went out whole at `at` (monotonic seconds); its answer is on its way on `connection`."""
+
+    upstream: Upstream
+    connection: Connection
+    token: Token | None
+    at: float
+
+
 async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, fresh: bool) -> Answer:
     """The answer to one send of the request.
 
@@ -120,17 +130,39 @@ async def attempt(call: Outgoing, active: ActiveRoute, token: Token | None, *, f
         connection.write(head_sent)
         call.continue_expected()
         sender = await _start_body(call, connection)
-        head = await _final_head(call, active, connection, sender)
+        head = await _final_head(call, active, connection, sender, active.route.timeout.response)
     except BaseException as exc:
-        connection.abort()
-        try:
-            await _stop(sender)
-        finally:
-            upstream.pool.release(connection)
+        await _abandon(upstream, connection, sender)
         if isinstance(exc, ProxyError):
             raise _explained(exc, connection, sender) from exc
         raise
     return Answer(head, connection, upstream, sender, _heard(token, send, head))
+
+
+async def resumed(call: Outgoing, active: ActiveRoute, sent: Sent, *, limit: float) -> Answer:
+    """The answer to a request that was sent already, within `limit` seconds.
+
+    Raises:
+        AttemptFailedError: there was no response head.
+        ConnectionError: the caller left.
+    """
+    try:
+        head = await _final_head(call, active, sent.connection, None, limit)
+    except BaseException as exc:
+        await _abandon(sent.upstream, sent.connection, None)
+        if isinstance(exc, ProxyError):
+            raise _explained(exc, sent.connection, None) from exc
+        raise
+    return Answer(head, sent.connection, sent.upstream, None)
+
+
+async def _abandon(upstream: Upstream, connection: Connection, sender: asyncio.Task[None] | None) -> None:
+    """The exchange failed: nothing of it goes on."""
+    connection.abort()
+    try:
+        await _stop(sender)
+    finally:
+        upstream.pool.release(connection)
 
 
 def _heard(token: Token | None, send: Send | None, head: ResponseHead) -> bool:
@@ -171,10 +203,11 @@ async def _send_body(call: Outgoing, connection: Connection) -> None:
         connection.write(b"0\r\n\r\n")
 
 
-async def _final_head(call: Outgoing, active: ActiveRoute, connection: Connection, sender: asyncio.Task[None] | None) -> ResponseHead:
-    """The final head; interim ones are passed on. `timeout.response` runs from the end of the request's body."""
+async def _final_head(
+    call: Outgoing, active: ActiveRoute, connection: Connection, sender: asyncio.Task[None] | None, limit: float
+) -> ResponseHead:
+    """The final head; interim ones are passed on. `limit`, in seconds, runs from the end of the request's body."""
     loop = asyncio.get_running_loop()
-    limit = active.route.timeout.response
     try:
         async with asyncio.timeout(None if sender else limit) as timer:
             waiting = True

@@ -178,7 +178,6 @@ class Call:
     def enter(self, active: ActiveRoute, body: RequestBody) -> None:
         """A route took the request."""
         self.active, self.body, self.entered = active, body, True
-        active.metrics.started()
 
     def address(self, path: bytes, query: bytes | None) -> None:
         """What of the request target is sent on."""

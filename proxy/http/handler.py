@@ -9,22 +9,20 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from proxy.errors import DeadlineExceededError, InternalError, ProxyError
+from proxy.errors import DeadlineExceededError, InternalError, ProxyError, RouteBusyError
 from proxy.http import told
 from proxy.http.body import RequestBody
 from proxy.http.call import CLIENT_LEFT, Call
-from proxy.http.listener import Answered
 from proxy.http.obtain import Obtain
 from proxy.http.relay import relay
 from proxy.http.routing import split_target
 from proxy.logs import Access
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aiohttp import web
+    from collections.abc import Awaitable, Mapping
 
     from proxy.http.active import ActiveRoute
+    from proxy.http.attempt import Sent
     from proxy.http.call import Client, Incoming
     from proxy.http.obtain import World
     from proxy.http.routing import RouteTable
@@ -49,23 +47,49 @@ class Handler:
         """Wait until no call is being served."""
         await self._quiet.wait()
 
-    async def __call__(self, request: Incoming) -> web.StreamResponse:
-        """Answer one request, whatever happens."""
-        if request.head is None:
-            raise InternalError("a request without a head")
+    def begin(self) -> None:
+        """A call is being served from now on."""
         self.running += 1
         self._quiet.clear()
-        try:
-            return await self._serve(Call(request, request.head, started=self._world.clock(), new_id=self._world.new_id))
-        finally:
-            self.running -= 1
-            if not self.running:
-                self._quiet.set()
 
-    async def _serve(self, call: Call) -> web.StreamResponse:
+    def end(self) -> None:
+        """It is over."""
+        self.running -= 1
+        if not self.running:
+            self._quiet.set()
+
+    def find(self, host: bytes, method: str, path: bytes) -> ActiveRoute:
+        """The route that takes a request.
+
+        Raises:
+            RouteNotFoundError: no prefix and host fit.
+            MethodNotAllowedError: that route does not take the method.
+        """
+        return self._routes[self._table.match(host, method, path).name]
+
+    async def serve(self, request: Incoming) -> bool:
+        """Answer one request, whatever happens; whether its connection may serve another."""
+        if request.head is None:
+            raise InternalError("a request without a head")
+        self.begin()
+        try:
+            call = Call(request, request.head, started=self._world.clock(), new_id=self._world.new_id)
+            return await self._serve(call, self._walk(call))
+        finally:
+            self.end()
+
+    async def resume(self, call: Call, sent: Sent) -> bool:
+        """Go on with a call that has begun, with a place on its route, and was sent once; whether its connection may serve another."""
+        try:
+            return await self._serve(call, self._answered(call, call.active, sent))
+        finally:
+            call.active.leave()
+            self.end()
+
+    async def _serve(self, call: Call, walking: Awaitable[bool]) -> bool:
         keep_alive = False
         try:
-            keep_alive = await self._walk(call)
+            keep_alive = await walking
         except ProxyError as exc:
             keep_alive = self._answer(call, exc)
         except ConnectionError:
@@ -78,7 +102,7 @@ class Handler:
             self._answer(call, InternalError("see the log"))
         finally:
             self._finish(call)
-        return Answered.of(keep_alive=keep_alive)
+        return keep_alive
 
     def refuse(self, client: Client, error: ProxyError) -> None:
         """Answer what was no request: a doubtful, late or oversized head."""
@@ -91,19 +115,28 @@ class Handler:
 
     async def _walk(self, call: Call) -> bool:
         path, query = split_target(call.head.target, call.host)
-        active = self._routes[self._table.match(call.host, call.method, path).name]
+        active = self.find(call.host, call.method, path)
         call.enter(active, self._body(call, active))
+        active.metrics.started()
         call.check_expectation()
         call.address(path, query)
-        with active.slot():
+        if not active.enter():
+            key = f"routes.{active.route.name}.max_concurrency"
+            raise RouteBusyError("the route serves as many calls as it may", key=key, retry_after=1)
+        try:
             active.budget.deposit()
-            try:
-                async with asyncio.timeout(active.route.timeout.total):
-                    answer = await Obtain(call, active, self._world, self._logs).answer()
-            except TimeoutError as exc:
-                key = f"routes.{active.route.name}.timeout.total"
-                raise DeadlineExceededError("no answer within timeout.total", key=key, alias=call.alias) from exc
-            return await relay(call, answer)
+            return await self._answered(call, active)
+        finally:
+            active.leave()
+
+    async def _answered(self, call: Call, active: ActiveRoute, sent: Sent | None = None) -> bool:
+        try:
+            async with asyncio.timeout(call.started + active.route.timeout.total - self._world.clock()):
+                answer = await Obtain(call, active, self._world, self._logs, sent).answer()
+        except TimeoutError as exc:
+            key = f"routes.{active.route.name}.timeout.total"
+            raise DeadlineExceededError("no answer within timeout.total", key=key, alias=call.alias) from exc
+        return await relay(call, answer)
 
     def _body(self, call: Call, active: ActiveRoute) -> RequestBody:
         route = active.route

@@ -236,11 +236,12 @@ class ClientServer(web.Server):
 
     def __init__(
         self,
-        walk: Callable[[Incoming], Awaitable[web.StreamResponse]],
+        walk: Callable[[Incoming], Awaitable[bool]],
         limits: Limits,
         refuse: Callable[[Client, ProxyError], None],
     ) -> None:
-        super().__init__(cast("Any", walk), request_factory=self._incoming, handler_cancellation=True)
+        super().__init__(cast("Any", self._answered), request_factory=self._incoming, handler_cancellation=True)
+        self._walk = walk
         self._limits = limits
         self._refuse = refuse
 
@@ -263,6 +264,9 @@ class ClientServer(web.Server):
 
     def __call__(self) -> ClientProtocol:
         return ClientProtocol(self, loop=self._loop, limits=self._limits, refuse=self._refuse)
+
+    async def _answered(self, request: Incoming) -> web.StreamResponse:
+        return Answered.of(keep_alive=await self._walk(request))
 
     def _incoming(self, message: Any, payload: Any, protocol: RequestHandler, writer: Any, task: Any) -> Incoming:
         request = Incoming(message, payload, protocol, writer, task, self._loop)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from proxy.errors import ProxyError
 from proxy.http import told
-from proxy.http.attempt import Answer, AttemptFailedError, attempt
+from proxy.http.attempt import Answer, AttemptFailedError, Sent, attempt, resumed
 from proxy.http.retry import PROVE_AGAIN, Attempt, Challenge, Relay, Retry, parse_retry_after, read_challenge
 from proxy.oauth.token import TokenKey
 
@@ -42,18 +42,19 @@ class World:
 
 
 class Obtain:
-    """The 401 engine and the retries of one call.
+    """The 401 engine and the retries of one call; `sent` is its first attempt, where that is on its way already.
 
     Raises:
         SubjectTokenMissingError: the route's token is made of the caller's own, and the request brings none.
     """
 
-    def __init__(self, call: Call, active: ActiveRoute, world: World, logs: Logs) -> None:
+    def __init__(self, call: Call, active: ActiveRoute, world: World, logs: Logs, sent: Sent | None = None) -> None:
         self._call = call
         self._active = active
         self._world = world
         self._logs = logs
         self._key = active.token.key_of(call.head.headers) if active.token else NOBODY
+        self._sent = sent
         self._proves = True  # whether a proof may still be made anew for the same token
         self._counted = 0  # sends that count as attempts
         self._replaced_ms: float | None = None
@@ -75,7 +76,7 @@ class Obtain:
 
     async def _attempts(self) -> Answer:
         fresh, free = False, False
-        same: Token | None = None  # what is sent once more with another proof
+        same = self._sent.token if self._sent else None  # what is sent once more with another proof, or was sent already
         while True:
             token = self._call.token = same or await self._token()
             same = None
@@ -111,9 +112,14 @@ class Obtain:
         return token
 
     async def _send(self, token: Token | None, *, fresh: bool) -> Answer | AttemptFailedError:
-        began = self._world.clock()
+        sent, self._sent = self._sent, None
+        began = sent.at if sent else self._world.clock()
         try:
-            answer = await attempt(self._call, self._active, token, fresh=fresh)
+            if sent is not None:
+                limit = self._active.route.timeout.response - (self._world.clock() - began)
+                answer = await resumed(self._call, self._active, sent, limit=limit)
+            else:
+                answer = await attempt(self._call, self._active, token, fresh=fresh)
         except AttemptFailedError as exc:
             return exc
         self._active.metrics.upstream(self._world.clock() - began)

@@ -85,7 +85,7 @@ def check_request_head(head: bytes, headers: Headers, max_headers: int) -> Reque
     if not found or head.count(b"\r\n") != len(headers):
         raise MalformedError("the request head is not 'method target HTTP/1.x' and 'name: value' lines")
     minor = 1 if found[3] == b"1" else 0
-    return RequestHead(found[1], found[2], minor, headers, _request_framing(headers, minor))
+    return RequestHead(found[1], found[2], minor, headers, request_framing(headers, minor))
 
 
 def check_unfinished(head: bytes | bytearray) -> None:
@@ -125,7 +125,12 @@ def response_framing(method: bytes, head: ResponseHead) -> Framing:
     return framing or Framing("close")
 
 
-def _request_framing(headers: Headers, minor: int) -> Framing:
+def request_framing(headers: Headers, minor: int) -> Framing:
+    """Where the request's body ends (RFC 9112 §6.3).
+
+    Raises:
+        MalformedError: that is in doubt, or Host is missing, repeated or no host and port.
+    """
     encodings: list[bytes] = []
     lengths: list[bytes] = []
     hosts: list[bytes] = []

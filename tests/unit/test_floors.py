@@ -35,6 +35,7 @@ FLOORS = (
         "proxy.http.address",
         "proxy.http.routing",
         "proxy.http.headers",
+        "proxy.http.plain",
         "proxy.http.inject",
         "proxy.http.wire",
         "proxy.http.retry",

@@ -6,8 +6,9 @@ Bytes after a complete response, or on an idle connection, end it: they are nobo
 from __future__ import annotations
 
 import asyncio
+import select
 import ssl
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from proxy.errors import UpstreamClosedError, UpstreamResponseInvalidError, UpstreamTLSError
 from proxy.http.response import ResponseReader
@@ -26,14 +27,31 @@ class BodyCutError(Exception):
     """The response body ended before its end, or was malformed."""
 
 
+class Receiver(Protocol):
+    """Takes the bytes of a response as they come."""
+
+    def received(self, data: bytes) -> None:
+        """The next bytes."""
+
+    def ended(self) -> None:
+        """There will be no more."""
+
+
 class Connection(asyncio.Protocol):
-    """A connection; `begin`, `write`, `head`, `read` make an exchange, `reusable` says what may follow."""
+    """A connection; `begin`, `write`, `head`, `read` make an exchange, `reusable` says what may follow.
+
+    An exchange may begin as `lend`, whose receiver takes the bytes of the response itself: it ends it by `settle`, or gives back by
+    `read_on` what it took, and `head` and `read` go on as if they had been there from the start.
+    """
 
     def __init__(self, key: str) -> None:
         self._key = key  # `routes.NAME`, to name what repairs a failure
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._response: ResponseReader | None = None  # None while idle
+        self._response: ResponseReader | None = None  # None while idle or lent
+        self._receiver: Receiver | None = None  # who has it on loan
+        self._clean = False  # what the receiver said of its exchange
+        self._poll = select.poll()
         self._failure: Exception | None = None
         self._kept = 0  # bytes of the body that wait for `read`
         self._reading_paused = False
@@ -50,6 +68,32 @@ class Connection(asyncio.Protocol):
         """A new exchange; the response to HEAD has no body (RFC 9110 §9.3.2)."""
         self._response = ResponseReader(method)
         self.used += 1
+
+    def lend(self, receiver: Receiver) -> None:
+        """A new exchange, whose response goes to `receiver` as it comes."""
+        self._receiver = receiver
+        self.used += 1
+
+    def read_on(self, method: bytes, taken: bytes) -> None:
+        """The receiver gives back the response to `method`, with all that it took of it."""
+        self._receiver = None
+        self._response = ResponseReader(method)
+        if taken:
+            self.data_received(taken)
+
+    def settle(self, *, clean: bool) -> None:
+        """The receiver has the whole response, or wants no more; `clean`: the connection may serve another exchange."""
+        self._receiver, self._clean = None, clean
+
+    def hold(self) -> None:
+        """The receiver takes no more for now."""
+        if not self._reading_paused and self._transport is not None:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """The receiver takes more."""
+        self._resume_reading()
 
     def write(self, data: bytes) -> None:
         """Send `data`; what a dead connection cannot take is lost, and `head` or `drain` says so."""
@@ -150,18 +194,19 @@ class Connection(asyncio.Protocol):
     def reusable(self) -> bool:
         """Whether another exchange may follow."""
         response = self._response
-        return response is not None and response.done and response.keep_alive and not response.spilled and self._open()
+        clean = self._clean if response is None else response.done and response.keep_alive and not response.spilled
+        return clean and self._open()
 
     def rest(self) -> None:
         """The exchange is over; from now on any byte ends the connection."""
-        self._response = None
+        self._response, self._clean = None, False
         self._kept = 0
         self.idle_since = self._loop.time()
         self._resume_reading()
 
     def alive(self) -> bool:
-        """Whether the idle connection still stands."""
-        return self._response is None and self._open()
+        """Whether the idle connection still stands, and nothing came on it unasked; an end of file counts as something."""
+        return self._response is None and self._open() and not self._poll.poll(0)
 
     def abort(self) -> None:
         """End the connection now."""
@@ -169,18 +214,17 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def fileno(self) -> int:
-        """The socket's descriptor; -1 when closed."""
-        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
-        return sock.fileno() if sock is not None else -1
-
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+        self._poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
+        if self._receiver is not None:
+            self._receiver.received(data)
+            return
         response = self._response
         if response is None or self._failure is not None:
             self.abort()
@@ -193,9 +237,8 @@ class Connection(asyncio.Protocol):
             return
         if response.spilled and self._transport is not None:
             self._transport.abort()
-        elif self._kept > HIGH_WATER and not self._reading_paused and self._transport is not None:
-            self._reading_paused = True
-            self._transport.pause_reading()
+        elif self._kept > HIGH_WATER:
+            self.hold()
         self._wake()
 
     def eof_received(self) -> bool:
@@ -206,6 +249,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        if self._receiver is not None:
+            self._receiver.ended()
         if self._response is not None and self._response.in_body:
             self._fail(BodyCutError("the response body was cut"))
         elif isinstance(exc, ssl.SSLError):  # TLS 1.3: a client certificate is refused only now

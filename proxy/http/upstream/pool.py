@@ -6,7 +6,6 @@ A request that must not be sent twice takes only a connection that is certainly 
 from __future__ import annotations
 
 import asyncio
-import select
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -48,6 +47,16 @@ class ConnectionPool:
     def active(self) -> int:
         """Connections in an exchange."""
         return len(self._active)
+
+    def take(self, *, idempotent: bool) -> Connection | None:
+        """An idle connection, if there is one and nobody waits in line."""
+        if self._places >= self._options.connections:
+            return None
+        connection = self._take_idle(idempotent=idempotent)
+        if connection is not None:
+            self._places += 1
+            self._active.add(connection)
+        return connection
 
     async def acquire(self, *, idempotent: bool, fresh: bool = False) -> Connection:
         """A connection: an idle one, else a new one; `fresh` asks for a new one.
@@ -93,8 +102,8 @@ class ConnectionPool:
         now = self._clock()
         while self._idle:
             connection = self._idle.pop()
-            if self._is_spent(connection, now) or _has_input(connection.fileno()):
-                connection.abort()  # what came unasked, an end of file too, is nobody's answer
+            if self._is_spent(connection, now):
+                connection.abort()
                 continue
             if not idempotent and now - connection.idle_since >= SURELY_ALIVE:
                 self._idle.append(connection)
@@ -162,12 +171,3 @@ class ConnectionPool:
 def _give_up(place: asyncio.Future[None]) -> None:
     if not place.done():
         place.set_exception(TimeoutError())
-
-
-def _has_input(descriptor: int) -> bool:
-    """Whether an idle socket has bytes or an end of file pending."""
-    if descriptor < 0:
-        return True
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

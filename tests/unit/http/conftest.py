@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import uvloop
 
 from proxy.egress import Egress
 from proxy.http.active import ActiveRoute, RouteToken
@@ -29,12 +30,20 @@ from tests.clients.raw import RawClient
 from tests.fakes.raw import RawUpstream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from proxy.http.listener import ClientProtocol
     from proxy.oauth.events import DiscardReason
 
 KEY = TokenKey("fingerprint")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Both loops for a module that says BOTH_LOOPS: where transports are handled by hand, they are not alike."""
+    loops: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if isinstance(item, pytest.Function) and getattr(item.module, "BOTH_LOOPS", False):
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
 
 
 class Tokens:
@@ -106,7 +115,7 @@ class Walk:
         )
         world = World(clock=time.monotonic, epoch=time.time, chance=lambda: 0.0, sleep=self._sleep, new_id=lambda: "id-1")
         self.handler = Handler(RouteTable([route]), {"r": self.active}, metrics=metrics, logs=self.logs, world=world)
-        self.clients = ClientServer(self.handler, self.limits, self.handler.refuse)
+        self.clients = ClientServer(self.handler.serve, self.limits, self.handler.refuse)
         self.server = await loop.create_server(self.clients, "127.0.0.1", 0)
         self.port = self.server.sockets[0].getsockname()[1]
         return self

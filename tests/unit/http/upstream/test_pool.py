@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,16 +43,13 @@ class Fake:
         return self.clean and self.open
 
     def alive(self) -> bool:
-        return self.open
+        return self.open and not select.select([self.ours], [], [], 0)[0]
 
     def rest(self) -> None:
         self.idle_since = self.clock()
 
     def abort(self) -> None:
         self.open = False
-
-    def fileno(self) -> int:
-        return self.ours.fileno() if self.open else -1
 
 
 class Connector:
