@@ -6,6 +6,8 @@ What was routed is what is forwarded: a path is matched and forwarded as the byt
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -22,10 +24,9 @@ if TYPE_CHECKING:
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
 ErrorStatus = Annotated[int, msgspec.Meta(ge=400, le=599)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
-_BEHIND_PATH = re.compile(rb"[?#]")
 NEVER_TAKEN = frozenset({"TRACE", "CONNECT"})
-_SEPARATOR = re.compile(rb"/|\\|%2f|%5c", re.IGNORECASE)
-_DOTS = re.compile(rb"(?:\.|%2e){1,2}(?:;.*)?", re.IGNORECASE | re.DOTALL)
+_HASH, _BACKSLASH, _DOT, _PERCENT = b"#\\.%"  # numbers: `in` finds one of them ten times as fast as bytes of length 1
+_DOT_SEGMENT = re.compile(rb"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?=[;/]|%2f|%5c|\Z)", re.IGNORECASE)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,7 +115,7 @@ class Probe(Options, frozen=True, kw_only=True):
     path: str | None = None
 
 
-class Route(Options, frozen=True, kw_only=True):
+class Route(Options, frozen=True, kw_only=True, dict=True):
     """One prefix and everything that is done for it."""
 
     prefix: str
@@ -143,16 +144,57 @@ class Route(Options, frozen=True, kw_only=True):
     allow_link_local: bool = False
     probe: Probe = Probe()
 
+    @cached_property
+    def way_up(self) -> tuple[int, bytes, bytes]:
+        """How many bytes of a path are left behind, what stands before the rest, what is sent where nothing is left."""
+        base = self.upstream.path.encode("ascii")
+        return len(_bare(self)) if self.strip_prefix else 0, base.removesuffix(b"/"), base or b"/"
+
+
+@dataclass(slots=True, eq=False)
+class _Place:
+    """Where a segment leads: the routes whose prefix ends here, and what comes further down."""
+
+    above: _Place | None = None
+    below: dict[bytes, _Place] = field(default_factory=dict)  # by segment
+    for_all: Route | None = None
+    for_host: dict[bytes, Route] = field(default_factory=dict)
+
+    def add(self, route: Route) -> None:
+        """Of two for the same, the first takes the request."""
+        if route.host:
+            self.for_host.setdefault(route.host.encode("ascii").lower(), route)
+        elif self.for_all is None:
+            self.for_all = route
+
+    def taker(self, host: bytes) -> Route | None:
+        """Who takes a request for this Host here, else further up."""
+        name = _without_port(host)
+        place: _Place | None = self
+        while place is not None:
+            route = place.for_host.get(name, place.for_all)
+            if route is not None:
+                return route
+            place = place.above
+        return None
+
 
 class RouteTable:
-    """All routes, longest prefix first, a route for one Host before one for all."""
+    """All routes as a tree of their prefixes' segments; at one prefix, a route for one Host comes before one for all.
+
+    A match costs a look-up for each segment, at most as many as the deepest prefix has, however many prefixes there are.
+    """
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        ordered = sorted(routes, key=lambda route: (len(route.prefix.rstrip("/")), route.host is not None), reverse=True)
-        self._routes = tuple(
-            (route.prefix.rstrip("/").encode("ascii"), route.host.encode("ascii").lower() if route.host else None, route)
-            for route in ordered
-        )
+        self._root = _Place()
+        self._depth = 0  # slashes in the deepest prefix
+        for route in routes:
+            segments = _bare(route).encode("ascii").split(b"/")
+            place = self._root
+            for segment in segments:
+                place = place.below.setdefault(segment, _Place(place))
+            place.add(route)
+            self._depth = max(self._depth, len(segments) - 1)
 
     def match(self, host: bytes, method: str, path: bytes) -> Route:
         """The route with the longest prefix that fits; a prefix ends on a segment boundary.
@@ -163,15 +205,20 @@ class RouteTable:
             RouteNotFoundError: no prefix and host fit.
             MethodNotAllowedError: that route does not take the method; TRACE and CONNECT never.
         """
-        for prefix, only_host, route in self._routes:
-            if not path.startswith(prefix) or path[len(prefix) : len(prefix) + 1] not in {b"", b"/"}:
-                continue
-            if only_host is not None and only_host != _without_port(host):
-                continue
-            if method in NEVER_TAKEN or (route.methods is not None and method not in route.methods):
-                raise _refusal(route, method)
-            return route
-        raise RouteNotFoundError("no route takes this host and path")
+        place = self._root
+        for segment in path.split(b"/", self._depth + 1):
+            deeper = place.below.get(segment)
+            if deeper is None:
+                break
+            place = deeper
+        route = place.for_all
+        if route is None or place.for_host:
+            route = place.taker(host)
+        if route is None:
+            raise RouteNotFoundError("no route takes this host and path")
+        if method in NEVER_TAKEN or (route.methods is not None and method not in route.methods):
+            raise _refusal(route, method)
+        return route
 
 
 def _refusal(route: Route, method: str) -> MethodNotAllowedError:
@@ -186,30 +233,31 @@ def split_target(target: bytes, host: bytes) -> tuple[bytes, bytes | None]:
     Raises:
         PathRefusedError: another form, a dot segment in any spelling, a backslash, a fragment, or a foreign authority.
     """
-    if not target.startswith(b"/"):
+    if target[:1] != b"/":
         target = _origin_form(target, host)
     path, mark, query = target.partition(b"?")
-    if b"#" in target:
+    if _HASH in target:
         raise PathRefusedError("the target has a fragment")
-    if b"\\" in path:
+    if _BACKSLASH in path:
         raise PathRefusedError("the path has a backslash")
-    if (b"." in path or b"%2" in path) and any(_DOTS.fullmatch(segment) for segment in _SEPARATOR.split(path)):
+    if (_PERCENT in path or (_DOT in path and path.find(b"/.") >= 0)) and _DOT_SEGMENT.search(path):
         raise PathRefusedError("the path has a dot segment")
     return path, query if mark else None
 
 
 def request_line(method: bytes, path: bytes, query: bytes | None) -> bytes:
     """The first line of a request (RFC 9112 §3)."""
-    return b"%b %b HTTP/1.1" % (method, path if query is None else path + b"?" + query)
+    return b"%b %b HTTP/1.1" % (method, path) if query is None else b"%b %b?%b HTTP/1.1" % (method, path, query)
 
 
 def upstream_path(route: Route, path: bytes) -> bytes:
-    """The path towards the upstream: its base path, then what is left of `path` behind the prefix."""
-    rest = path[len(route.prefix.rstrip("/")) :] if route.strip_prefix else path
-    base = route.upstream.path.encode("ascii")
-    if base.endswith(b"/") and rest.startswith(b"/"):
-        base = base[:-1]
-    return base + rest or b"/"
+    """The path towards the upstream: its base path, then what is left of `path`, which the route took, behind the prefix."""
+    cut, base, whole = route.way_up
+    return base + path[cut:] if len(path) > cut else whole
+
+
+def _bare(route: Route) -> str:
+    return route.prefix.rstrip("/")
 
 
 def _origin_form(target: bytes, host: bytes) -> bytes:
@@ -231,8 +279,8 @@ def _without_port(host: bytes) -> bytes:
 
 def shown_path(target: bytes) -> bytes:
     """What of a request target may be logged: its path, without authority, query and fragment, which may hold secrets."""
-    path = _BEHIND_PATH.split(target, maxsplit=1)[0]
-    if path.startswith(b"/"):
+    path = target.partition(b"?")[0].partition(b"#")[0]
+    if path[:1] == b"/":
         return path
     _, mark, rest = path.partition(b"://")
     return b"/" + rest.partition(b"/")[2] if mark else b""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 from proxy.errors import USUAL_METHODS, MethodNotAllowedError, PathRefusedError, RouteNotFoundError
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import Route, RouteTable, shown_path, split_target, upstream_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def route(prefix: str, upstream: str = "https://api.test", **facts: Any) -> Route:
@@ -121,6 +126,52 @@ def test_a_refused_method_is_told_the_others(methods: tuple[str, ...] | None, me
     with pytest.raises(MethodNotAllowedError) as raised:
         RouteTable([route("/", methods=methods)]).match(b"a.test", method, b"/")
     assert (raised.value.key, raised.value.allow) == (key, allow)
+
+
+def taker_by_hand(routes: Sequence[Route], host: bytes, path: bytes) -> Route | None:
+    """The specification: every route is tried, the longest prefix first, at one prefix those for one Host first."""
+    name = re.sub(rb":[0-9]+\Z", b"", host).lower()
+    for one in sorted(routes, key=lambda route: (len(route.prefix.rstrip("/")), route.host is not None), reverse=True):
+        prefix = one.prefix.rstrip("/").encode()
+        fits = path == prefix or path.startswith(prefix + b"/")
+        if fits and (one.host is None or one.host.lower().encode() == name):
+            return one
+    return None
+
+
+PREFIXES = st.lists(st.sampled_from(["a", "b", "ab", "", "a.b"]), max_size=4).map(lambda segments: "/" + "/".join(segments))
+HOSTS = st.sampled_from([None, None, "a.test", "B.test", "[::1]"])
+ROUTES = st.lists(st.builds(lambda prefix, host: route(prefix, host=host), PREFIXES, HOSTS), max_size=12)
+CALLED = st.sampled_from([b"a.test", b"A.TEST:80", b"b.test", b"c.test", b"[::1]", b"[::1]:6750", b""])
+
+
+@given(ROUTES, CALLED, PREFIXES, st.sampled_from(["", "/", "//", "/c", "c", "/a/b/a/b/a/b"]))
+def test_the_tree_answers_as_every_route_tried_in_turn(routes: list[Route], host: bytes, path: str, tail: str) -> None:
+    """Whatever prefixes and hosts there are, the same route is found, or none."""
+    taker = taker_by_hand(routes, host, (path + tail).encode())
+    try:
+        assert RouteTable(routes).match(host, "GET", (path + tail).encode()) is taker
+    except RouteNotFoundError:
+        assert taker is None
+
+
+class Splitting(bytes):
+    """A path that tells into how many parts it was split."""
+
+    parts = 0
+
+    def split(self, sep: Any = None, maxsplit: Any = -1) -> list[bytes]:
+        parts = super().split(sep, maxsplit)
+        self.parts = len(parts)
+        return parts
+
+
+@pytest.mark.parametrize(("path", "name"), [(b"/" * 50_000, "/"), (b"/crm" * 50_000, "/crm"), (b"/crm/data" + b"/x" * 50_000, "/crm/data")])
+def test_a_long_path_costs_no_more(path: bytes, name: str) -> None:
+    """Of a path only as many segments are looked at as the deepest prefix has, and one."""
+    asked = Splitting(path)
+    assert TABLE.match(b"a.test", "GET", asked).name == name
+    assert asked.parts == len(b"/crm/data".split(b"/")) + 1
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PATCH", "PROPFIND"])
@@ -259,6 +310,27 @@ def test_no_spelling_climbs_out_of_its_prefix(tail: str) -> None:
         return
     decoded = path.lower().replace(b"%2e", b".").replace(b"%2f", b"/").replace(b"%5c", b"/").replace(b"\\", b"/")
     assert not {b".", b".."} & {segment.partition(b";")[0] for segment in decoded.split(b"/")}
+
+
+@given(st.lists(st.sampled_from([*"/.;a", "%2e", "%2F", "%5c", "%20", ".."]), max_size=12).map("".join))
+def test_no_other_path_is_refused_for_its_dots(tail: str) -> None:
+    """A path is refused exactly where one of its segments, by any server's reckoning, is a dot segment."""
+    path = b"/" + tail.encode()
+    segments = re.split(rb"/|%2f|%5c", path, flags=re.IGNORECASE)
+    climbs = any(re.fullmatch(rb"(\.|%2e){1,2}(;.*)?", segment, re.IGNORECASE) for segment in segments)
+    try:
+        assert split_target(path, b"a.test") == (path, None)
+    except PathRefusedError:
+        assert climbs
+    else:
+        assert not climbs
+
+
+def test_a_route_that_moves_sends_elsewhere() -> None:
+    """What was prepared for a route is not carried over to one made of it."""
+    first = route("/crm", "https://api.test/v1")
+    assert upstream_path(first, b"/crm/a") == b"/v1/a"
+    assert upstream_path(msgspec.structs.replace(first, upstream=UpstreamURL.parse("https://b.test/v2")), b"/crm/a") == b"/v2/a"
 
 
 @pytest.mark.parametrize(
