@@ -255,7 +255,7 @@ class ClientServer(web.Server):
 
         It is read and not half-closed; `writing_paused` tells whether its protocol was last told to pause. Once everything
         that came is answered and the connection stays open, `back` is called, which makes another protocol the transport's
-        in the same step; a connection that ends before is `back`'s no more.
+        in the same step, and whose writing is not paused; a connection that ends before is never given back.
         """
         client = self()
         if writing_paused:
