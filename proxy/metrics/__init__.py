@@ -17,11 +17,10 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 from proxy import __version__
 from proxy.metrics import labels
-from proxy.metrics.scrape import ConnectionCount, Shown, TokenSnapshot, connection_family, token_families
+from proxy.metrics.route import RouteMetrics
+from proxy.metrics.scrape import ConnectionCount, RouteSeries, Shown, TokenSnapshot, connection_family, token_families
 
 if TYPE_CHECKING:
-    from prometheus_client.core import Metric
-
     from proxy.errors import TokenError
     from proxy.oauth.events import DiscardReason
     from proxy.oauth.lifetime import Short
@@ -47,18 +46,9 @@ class Metrics:
         self._gone: set[str] = set()  # aliases that a reload removed
         self._tokens: Callable[[], Iterable[TokenSnapshot]] = tuple
         self._connections: Callable[[], Iterable[ConnectionCount]] = tuple
-        self._request_series()
+        self.registry.register(RouteSeries(lambda: tuple(self._routes.values())))
         self._token_series()
         self._process_series()
-
-    def _request_series(self) -> None:
-        self.requests = self._counter("requests", "Answered requests", "route", "method", "status")
-        self.duration = self._histogram("request_duration_seconds", "From a request's head to the end of its answer", "route")
-        self.upstream_duration = self._histogram("upstream_duration_seconds", "From sending an attempt to its response head", "route")
-        self.in_flight = self._gauge("requests_in_flight", "Requests that are being answered", "route")
-        self.unauthorized = self._counter("unauthorized", "Answers that said the token is not valid", "route", "result")
-        self.retries = self._counter("retries", "Attempts that were sent again", "route", "reason")
-        self.replays_skipped = self._counter("replays_skipped", "Attempts that could have been sent again and were not", "route", "reason")
 
     def _token_series(self) -> None:
         self.token_fetches = self._counter("token_fetches", "Token requests that ended", "alias", "outcome")
@@ -88,10 +78,10 @@ class Metrics:
         return Histogram(f"bearerd_{name}", about, (label,), registry=self.registry, buckets=labels.BUCKETS)
 
     def route(self, name: str) -> RouteMetrics:
-        """A route's series, bound once; "" for requests that no route takes."""
+        """What a route counts, made once; "" for requests that no route takes."""
         label = name if self._per_route else ""
         if label not in self._routes:
-            self._routes[label] = RouteMetrics(self, label)
+            self._routes[label] = RouteMetrics(label)
         return self._routes[label]
 
     def alias(self, name: str) -> None:
@@ -108,20 +98,10 @@ class Metrics:
 
     def keep(self, routes: Iterable[str], aliases: Iterable[str]) -> None:
         """Forgets the series of routes and aliases that a reload removed, and shows those that it added."""
-        by_route = (
-            self.requests,
-            self.duration,
-            self.upstream_duration,
-            self.in_flight,
-            self.unauthorized,
-            self.retries,
-            self.replays_skipped,
-        )
         by_alias = (self.token_fetches, self.token_fetch_duration, self.token_waiters, self.token_discards)
-        wanted, kept = set(routes) | {""}, set(aliases)
-        for name in self._routes.keys() - wanted:
+        wanted, kept = dict.fromkeys(("", *routes)), set(aliases)
+        for name in self._routes.keys() - wanted.keys():
             del self._routes[name]
-            _forget(by_route, {"route": name})
         for name in self._aliases - kept:
             self._aliases.discard(name)
             self._gone.add(name)
@@ -169,69 +149,18 @@ class Metrics:
 
     def reading(self, accept: str = "") -> Callable[[], tuple[bytes, str]]:
         """Reads what is watched now, and returns `expose`, to be called in any thread: with many routes it takes a while."""
-        watched = (*token_families(self._tokens()), connection_family(self._connections(), per_route=self._per_route))
-        return partial(self._expose, accept, watched)
+        return partial(self._expose, accept, tuple(self._tokens()), tuple(self._connections()))
 
     def expose(self, accept: str = "") -> tuple[bytes, str]:
         """All series and their content type: OpenMetrics 1.0 where `accept` names it, else the Prometheus text format 0.0.4."""
         return self.reading(accept)()
 
-    def _expose(self, accept: str, watched: Iterable[Metric]) -> tuple[bytes, str]:
-        shown = Shown(self.registry, watched)
+    def _expose(self, accept: str, tokens: Iterable[TokenSnapshot], connections: Iterable[ConnectionCount]) -> tuple[bytes, str]:
+        shown = Shown(self.registry, (*token_families(tokens), connection_family(connections, per_route=self._per_route)))
         if "application/openmetrics-text" in accept.lower():
-            return openmetrics.generate_latest(shown), openmetrics.CONTENT_TYPE_LATEST  # type: ignore[no-untyped-call]  # untyped there
+            escaping = openmetrics.ALLOWUTF8  # our names need no escaping; else each would be copied letter by letter, twice the cost
+            return openmetrics.generate_latest(shown, escaping), openmetrics.CONTENT_TYPE_LATEST  # type: ignore[no-untyped-call]  # untyped there
         return generate_latest(shown), CONTENT_TYPE_PLAIN_0_0_4
-
-
-class RouteMetrics:
-    """One route's series with their labels bound: the hot path looks up a dict, not labels."""
-
-    def __init__(self, metrics: Metrics, route: str) -> None:
-        self._route = route
-        self._requests = metrics.requests
-        self._retries = metrics.retries
-        self._duration = metrics.duration.labels(route)
-        self._upstream = metrics.upstream_duration.labels(route)
-        self._in_flight = metrics.in_flight.labels(route)
-        self._unauthorized = {result: metrics.unauthorized.labels(route, result) for result in labels.UNAUTHORIZED}
-        self._skipped = {reason: metrics.replays_skipped.labels(route, reason) for reason in labels.SKIPPED}
-        for reason in labels.RETRIED:
-            metrics.retries.labels(route, reason)
-        answered = labels.ANSWERED if route else (("GET", 404),)
-        self._answered = {(method, status): self._requests.labels(route, method, str(status)) for method, status in answered}
-
-    def started(self) -> None:
-        """A request's head is here; `finished` follows exactly once."""
-        self._in_flight.inc()
-
-    def finished(self, method: str, status: int, seconds: float) -> None:
-        """The answer ended, whole or cut; `seconds` since the head."""
-        self._in_flight.dec()
-        answered = self._answered.get((method, status))
-        (self._answer(method, status) if answered is None else answered).inc()
-        self._duration.observe(seconds)
-
-    def upstream(self, seconds: float) -> None:
-        """An attempt's response head came after `seconds`."""
-        self._upstream.observe(seconds)
-
-    def unauthorized(self, result: str) -> None:
-        """The API said that the token is not valid; `result` is one of `labels.UNAUTHORIZED`."""
-        self._unauthorized.get(result, self._unauthorized[labels.OTHER]).inc()
-
-    def retried(self, reason: str) -> None:
-        """An attempt is sent again; `reason` is the retry policy's."""
-        self._retries.labels(self._route, labels.known_retry(reason)).inc()
-
-    def replay_skipped(self, reason: str) -> None:
-        """An attempt is not sent again, although its answer asked for it; `reason` is the retry policy's."""
-        self._skipped.get(reason, self._skipped[labels.OTHER]).inc()
-
-    def _answer(self, method: str, status: int) -> Counter:
-        answered = self._requests.labels(self._route, labels.known_method(method), labels.known_status(status))
-        if method in labels.METHODS and 100 <= status <= 599:  # noqa: PLR2004  # so that at most 9 x 500 are remembered
-            self._answered[method, status] = answered
-        return answered
 
 
 def _forget(families: Iterable[Counter | Gauge | Histogram], label: dict[str, str]) -> None:

@@ -69,9 +69,9 @@ def known_method(method: str) -> str:
     return method if method in METHODS else OTHER
 
 
-def known_status(status: int) -> str:
-    """The status's label, 100 to 599; the wire lets nothing else through."""
-    return str(min(max(status, 100), 599))
+def known_status(status: int) -> int:
+    """The status that counts, 100 to 599; the wire lets nothing else through."""
+    return min(max(status, 100), 599)
 
 
 def known_retry(reason: str) -> str:

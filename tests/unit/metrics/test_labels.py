@@ -37,8 +37,8 @@ def test_known_method(method: str, label: str) -> None:
     assert known_method(method) == label
 
 
-@pytest.mark.parametrize(("status", "label"), [(100, "100"), (204, "204"), (599, "599"), (99, "100"), (600, "599"), (-5, "100")])
-def test_known_status(status: int, label: str) -> None:
+@pytest.mark.parametrize(("status", "label"), [(100, 100), (204, 204), (599, 599), (99, 100), (600, 599), (-5, 100)])
+def test_known_status(status: int, label: int) -> None:
     """A status stays within 100 to 599."""
     assert known_status(status) == label
 
