@@ -5,6 +5,7 @@ VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCHED := $(VENV)/.benched
 NODE := tests/integration/node_modules/.package-lock.json
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(ARGS)
 ENGINE ?= $(firstword $(foreach engine,docker podman,$(shell $(engine) info >/dev/null 2>&1 && echo $(engine))) $(shell command -v buildah))
@@ -35,18 +36,19 @@ format: $(READY) ## write the format and the repairs that ruff knows
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## bearerd beside a direct call, as ratios
-	$(BIN)/python -m tests.bench $(ARGS)
+bench: $(BENCHED) ## bearerd beside Envoy, Go, nginx and others; QUICK=1 takes 3 minutes, ARGS='--only get32' chooses
+	$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
 
 image: ## the container image, by docker, podman or buildah
 	@engine=$(ENGINE); test -n "$$engine" || { echo 'make image needs docker, podman or buildah'; exit 1; }; \
 	case $$engine in *docker) format= ;; *) format='--format docker' ;; esac; \
 	set -x; $$engine build $$format -t $(IMAGE) $(ARGS) .  # the OCI format has no HEALTHCHECK
 
-lock: $(READY) ## the three hashed requirements files from pyproject.toml; ARGS=--upgrade takes newer versions
+lock: $(READY) ## the hashed requirements files from pyproject.toml; ARGS=--upgrade takes newer versions
 	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements.txt
 	$(COMPILE) --all-extras --constraints requirements.txt pyproject.toml -o requirements-image.txt
 	$(COMPILE) --constraints requirements.txt --group build -o requirements-build.txt
+	$(COMPILE) --constraints requirements.txt --group bench -o requirements-bench.txt
 
 # Debian packages and npm packages that the integration tests run beside bearerd.
 parts:
@@ -63,6 +65,12 @@ $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); echo 'on Debian and Ubuntu: apt-get install python3-venv'; exit 1; }
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What bearerd is measured beside, in the same environment.
+$(BENCHED): requirements-bench.txt $(READY)
+	tests/setup
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-bench.txt
 	@touch $@
 
 clean: ## remove everything that was built or installed here

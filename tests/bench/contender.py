@@ -67,8 +67,13 @@ class Contender(Protocol):
     Keep-alive in front and towards the upstream, at least 1,024 idle connections kept, no limits, no access log, no compression.
     """
 
-    name: str
-    cannot: Mapping[str, str]  # scenario -> the reason in a few words, as the documentation tells it: "a fixed header knows no refresh"
+    @property
+    def name(self) -> str:
+        """Its key in `CONTENDERS`, and its name in the tables."""
+
+    @property
+    def cannot(self) -> Mapping[str, str]:
+        """Scenario -> the reason in a few words, as the documentation tells it: "a fixed header knows no refresh"."""
 
     def prepare(self) -> None:
         """Build or install what is needed, once, before anything is measured; at once if it is there already.
