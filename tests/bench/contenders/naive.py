@@ -1,0 +1,52 @@
+"""What bearerd is measured against as Python: programs/naive_proxy.py, an aiohttp application with a ClientSession.
+
+It runs in the interpreter, and on the aiohttp, that bearerd runs on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.bench.contender import free_port
+from tests.bench.contenders.process import HERE, running
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+    from tests.bench.contender import Landscape, Running
+
+PROGRAM = HERE / "programs" / "naive_proxy.py"
+
+
+def config(landscape: Landscape, port: int) -> dict[str, Any]:
+    """The contents of the file that naive_proxy.py reads."""
+    return {
+        "port": port,
+        "upstream": landscape.upstream_url,
+        "prefixes": landscape.prefixes,
+        "token_url": landscape.token_url,
+        "client_id": landscape.client_id,
+        "client_secret": landscape.client_secret,
+        "ca": str(landscape.ca or ""),
+    }
+
+
+@dataclass(frozen=True)
+class Naive:
+    """Its token is renewed by its lifetime, by every call that finds it too old."""
+
+    name: str = "naive"
+    cannot: Mapping[str, str] = field(default_factory=lambda: {"herd401": "a 401 of the upstream is passed on, the token kept"})
+
+    def prepare(self) -> None:
+        """Nothing: it needs what bearerd needs."""
+
+    def start(self, landscape: Landscape) -> AbstractContextManager[Running]:
+        port = free_port()
+        told = landscape.folder / "settings.json"
+        told.write_text(json.dumps(config(landscape, port)))
+        return running([sys.executable, PROGRAM, told], port, landscape.folder)
