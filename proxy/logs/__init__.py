@@ -1,4 +1,4 @@
-"""What bearerd writes to standard output: event lines by structlog, access lines preformatted.
+"""What bearerd writes to standard output: event lines and access lines.
 
 Writing never blocks the event loop, and no line holds a token or a secret.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+import traceback
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
-
-import structlog
 
 from proxy.logs.lines import BOUND, LineWriter, to_descriptor
 from proxy.logs.redaction import redact
@@ -29,6 +28,7 @@ __all__ = ["Access", "EventLog", "LibraryLog", "Logs", "configure"]
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
 
+LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
 Locate = Callable[[str], str | None]
 
 FACTS = ("alias", "route", "code", "key", "request_id")  # every event line has them, null where they do not apply
@@ -62,11 +62,7 @@ class Logs:
         self._access_line = access_json if form == "json" else access_console
         self._event_line = event_json if form == "json" else event_console
         self._writer = LineWriter(sink, self._notice, bound=bound)
-        self._events: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-            _Lines(self._writer.put),
-            processors=[structlog.processors.add_log_level, structlog.processors.format_exc_info, self._line],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        ).bind()
+        self._shown = frozenset(LEVELS[LEVELS.index(level) :])
 
     @property
     def dropped(self) -> int:
@@ -82,14 +78,24 @@ class Logs:
         """From now on a line with a `key` has as `place` what `locate` says of it; it is asked once for each key."""
         self._locate = lru_cache(KEYS)(locate) if locate is not None else None
 
-    def event(self, level: Level, event: str, **facts: object) -> None:
-        """One event line; `exc_info=exc` adds the traceback."""
-        getattr(self._events, level)(event, **facts)
+    def event(self, level: Level, event: str, *, exc_info: BaseException | None = None, **facts: object) -> None:
+        """One event line; `exc_info` adds its traceback."""
+        if level not in self._shown:
+            return
+        if exc_info is not None:
+            facts["exception"] = "".join(traceback.format_exception(exc_info)).rstrip("\n")
+        self._writer.put(self._line(level, event, facts))
 
     def failed(self, error: ProxyError, event: str = "request_failed", **facts: object) -> None:
         """A warning about an answer of our own, with the detail that only operators may read."""
-        known = {"alias": error.alias, "code": error.code, "key": error.key, "detail": error.detail, "log_detail": error.log_detail or None}
-        self.event("warning", event, **(known | facts))
+        known: dict[str, Any] = {
+            "alias": error.alias,
+            "code": error.code,
+            "key": error.key,
+            "detail": error.detail,
+            "log_detail": error.log_detail or None,
+        }
+        self.event("warning", event, **{**known, **facts})
 
     def access(self, entry: Access) -> None:
         """One line for an answered request, unless access lines are switched off."""
@@ -100,8 +106,8 @@ class Logs:
         """Writes what waits, for at most `timeout` seconds."""
         self._writer.close(timeout)
 
-    def _line(self, _logger: object, _method: str, facts: MutableMapping[str, Any]) -> bytes:
-        head = {"ts": self._stamp(), "level": facts.pop("level"), "event": facts.pop("event")}
+    def _line(self, level: Level, event: str, facts: dict[str, Any]) -> bytes:
+        head = {"ts": self._stamp(), "level": level, "event": event}
         known = {name: facts.pop(name, None) for name in FACTS}
         shown = redact({**known, **self._place(known["key"]), **facts})
         return self._event_line({**head, **shown})
@@ -111,7 +117,7 @@ class Logs:
         return {"place": place} if place is not None else {}
 
     def _notice(self, lines: int) -> bytes:
-        return self._line(None, "", {"level": "warning", "event": "log_lines_dropped", "lines": lines})
+        return self._line("warning", "log_lines_dropped", {"lines": lines})
 
 
 class EventLog:
@@ -170,14 +176,7 @@ class LibraryLog(logging.Handler):
             message = record.getMessage()
         except (TypeError, ValueError):  # a library's own mistake in its arguments
             message = str(record.msg)
-        self._logs.event(level, "library", logger=record.name, message=message, exc_info=record.exc_info or None)
-
-
-class _Lines:
-    """The logger that structlog calls by its level's name."""
-
-    def __init__(self, put: Callable[[bytes], None]) -> None:
-        self.debug = self.info = self.warning = self.error = put
+        self._logs.event(level, "library", logger=record.name, message=message, exc_info=record.exc_info[1] if record.exc_info else None)
 
 
 def configure(*, form: Format = "json", level: Level = "info", access: bool = True) -> Logs:

@@ -52,7 +52,7 @@ _name = lru_cache(1024)(quoted)  # names of the configuration and words of our o
 
 
 def access_json(stamp: str, entry: Access) -> bytes:
-    """An access line as JSON; built by hand, a third of what a structlog line costs."""
+    """An access line as JSON; built by hand, a third of what an event line costs."""
     status = "null" if entry.upstream_status is None else entry.upstream_status
     return (
         f'{{"ts":"{stamp}","level":"info","event":"access","request_id":{quoted(entry.request_id)},"client":{quoted(entry.client)}'
