@@ -5,8 +5,6 @@ Any doubt about framing ends the connection, and none of the doubtful bytes are 
 
 from __future__ import annotations
 
-import socket
-import struct
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
@@ -16,7 +14,7 @@ from aiohttp.web_request import BaseRequest
 
 from proxy.errors import HeadTimeoutError, ProxyError
 from proxy.http.cutter import Limits, RefusedError, RequestCutter
-from proxy.http.presence import Presence
+from proxy.http.presence import Presence, cut
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
     from proxy.http.call import Client
     from proxy.http.wire import RequestHead
-
-_LINGER_0 = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
 
 
 class Incoming(BaseRequest):
@@ -73,7 +69,13 @@ class ClientProtocol(RequestHandler):
     )
 
     def __init__(
-        self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, limits: Limits, refuse: Callable[[Client, ProxyError], None]
+        self,
+        manager: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        refuse: Callable[[Client, ProxyError], None],
+        retired: bool = False,
     ) -> None:
         super().__init__(manager, loop=loop, keepalive_timeout=limits.idle_timeout, access_log=cast("Any", None), auto_decompress=False)
         self.cutter = RequestCutter(self, self, loop, limits)
@@ -83,7 +85,7 @@ class ClientProtocol(RequestHandler):
         self.half_closed = False
         self.written = 0
         self._presence = Presence(self, loop)
-        self._retired = False
+        self._retired = retired
         self._back: Callable[[], None] | None = None
 
     @property
@@ -102,8 +104,7 @@ class ClientProtocol(RequestHandler):
         self._back = back
         self.connection_made(transport)
         transport.set_protocol(self)
-        if data:
-            self.data_received(data)
+        self.data_received(data)
 
     def retire(self) -> None:
         """Close now if idle, else after the answer in progress; its body is still received."""
@@ -134,13 +135,8 @@ class ClientProtocol(RequestHandler):
 
     def cut(self) -> None:
         """End the connection so that the caller sees an answer cut short: a reset, not an end."""
-        transport = self.transport
-        if transport is None:
-            return
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
-        transport.abort()
+        if self.transport is not None:
+            cut(self.transport)
 
     def force_close(self) -> None:
         """The end of a stop: an answer in progress is cut, since an end would make it look whole."""
@@ -244,26 +240,38 @@ class ClientServer(web.Server):
         self._walk = walk
         self._limits = limits
         self._refuse = refuse
+        self._retired = False
 
     def retire(self) -> None:
-        """Every idle connection ends now, every other after its answer."""
+        """Every idle connection ends now, every other after its answer, a new one after its first."""
+        self._retired = True
         for client in self.connections:
             cast("ClientProtocol", client).retire()
 
-    def take(self, transport: asyncio.Transport, data: bytes, *, back: Callable[[], None], writing_paused: bool = False) -> None:
+    def take(
+        self,
+        transport: asyncio.Transport,
+        data: bytes,
+        *,
+        back: Callable[[], None],
+        writing_paused: bool = False,
+        half_closed: bool = False,
+    ) -> None:
         """Serve a connection that another protocol began, from the first byte of a request on, which `data` begins with.
 
-        It is read and not half-closed; `writing_paused` tells whether its protocol was last told to pause. Once everything
-        that came is answered and the connection stays open, `back` is called, which makes another protocol the transport's
-        in the same step, and whose writing is not paused; a connection that ends before is never given back.
+        It is being read; `writing_paused` and `half_closed` are what its protocol was told before. Once everything that came
+        is answered and the connection stays open, `back` is called, which makes another protocol the transport's in the same
+        step; then nothing is paused. A connection that ends before is never given back.
         """
         client = self()
         if writing_paused:
             client.pause_writing()
         client.take(transport, data, back=back)
+        if half_closed and not client.eof_received():
+            transport.close()
 
     def __call__(self) -> ClientProtocol:
-        return ClientProtocol(self, loop=self._loop, limits=self._limits, refuse=self._refuse)
+        return ClientProtocol(self, loop=self._loop, limits=self._limits, refuse=self._refuse, retired=self._retired)
 
     async def _answered(self, request: Incoming) -> web.StreamResponse:
         return Answered.of(keep_alive=await self._walk(request))

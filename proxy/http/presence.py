@@ -6,6 +6,8 @@ Nothing is made and nothing is done for a caller that is neither.
 from __future__ import annotations
 
 import select
+import socket
+import struct
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 UNREAD_PROBE = 1.0  # seconds between two looks at a client whose upload is not read for now
 HALF_CLOSED_PROBE = 1.0  # seconds between two looks at a client that closed its sending side
 STILL_LOOKS = 2  # looks at which nothing had been written, before an answer that has begun is given up
+_LINGER_0 = struct.pack("ii", 1, 0)  # SO_LINGER: a close becomes a reset
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -103,6 +106,14 @@ class Presence:
             transport.abort()
         else:
             self.unread()
+
+
+def cut(transport: asyncio.Transport) -> None:
+    """End the connection so that the caller sees an answer cut short: a reset, not an end."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+    transport.abort()
 
 
 def _was_reset(descriptor: int) -> bool:

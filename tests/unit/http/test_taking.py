@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from proxy.http.listener import ClientServer
     from tests.unit.http.conftest import Walk
 
 BOTH_LOOPS = True
@@ -35,7 +36,7 @@ class Before(asyncio.Protocol):
     transport: asyncio.Transport
 
     def __init__(self, walk: Walk) -> None:
-        self.walk = walk
+        self.clients = cast("ClientServer", walk.clients)
         self.given = 0
         self.returned = 0
         self.lost = False
@@ -54,9 +55,9 @@ class Before(asyncio.Protocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         self.lost = True
 
-    def give(self, data: bytes) -> None:
+    def give(self, data: bytes, *, half_closed: bool = False) -> None:
         self.given += 1
-        self.walk.clients.take(self.transport, data, back=self.back, writing_paused=self.paused)
+        self.clients.take(self.transport, data, back=self.back, writing_paused=self.paused, half_closed=half_closed)
 
     def back(self) -> None:
         self.returned += 1
@@ -117,6 +118,12 @@ class Place:
         return RawClient(*streams), self.made[-1]
 
 
+@pytest.fixture
+def lane() -> str:
+    """Which connections of the walk's own begin; these here begin as Before."""
+    return "ordinary"
+
+
 @pytest.fixture(params=["tcp", "unix", "tls"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -149,7 +156,7 @@ async def test_a_connection_goes_there_and_back(walk: Walk, stack: AsyncExitStac
     tasks = asyncio.all_tasks()
     for turn in range(2, 51):
         assert (await client.ask(CHUNKS)).body.data == b"ok"
-        assert (before.given, await before.home(), walk.clients.connections) == (turn, turn, [])
+        assert (before.given, await before.home(), before.clients.connections) == (turn, turn, [])
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert (asyncio.all_tasks() - tasks, alive(), before.lost) == (set(), 0, False)
@@ -241,6 +248,29 @@ async def test_a_half_closed_client_is_served_to_the_end(walk: Walk, stack: Asyn
     assert (await client.rest(), before.returned) == (b"", 0)
 
 
+@pytest.mark.parametrize(("sent", "statuses"), [(CHUNKS, [200]), (CHUNKS + GET, [200, 200]), (BAD, [400]), (CHUNKS[:-1], []), (b"", [])])
+async def test_a_connection_is_taken_half_closed(walk: Walk, stack: AsyncExitStack, sent: bytes, statuses: list[int]) -> None:
+    """As if its end had come here: the last answer says close, and the connection ends."""
+    client, before = await opened(walk, stack)
+    client.half_close()
+    before.transport.pause_reading()  # its end is read
+    before.give(sent, half_closed=True)
+    answers = [await client.answer() for _ in statuses]
+    assert [answer.status for answer in answers] == statuses
+    assert [answer.get("Connection") for answer in answers] == [""] * (len(statuses) - 1) + ["close"] * bool(statuses)
+    assert (await client.rest(), before.returned) == (b"", 0)
+    await asyncio.sleep(0.01)
+    assert before.clients.connections == []
+
+
+async def test_a_connection_that_comes_late_gets_one_answer(walk: Walk, stack: AsyncExitStack) -> None:
+    """What is taken while the server stops ends after it."""
+    client, before = await opened(walk, stack)
+    walk.clients.retire()
+    answer = await client.ask(CHUNKS)
+    assert (answer.status, answer.get("Connection"), await client.rest(), before.returned) == (200, "close", b"", 0)
+
+
 async def test_an_unfinished_head_is_ended(walk: Walk, stack: AsyncExitStack) -> None:
     """408 and close."""
     walk.limits = replace(walk.limits, head_timeout=0.05)
@@ -253,7 +283,7 @@ async def test_an_idle_connection_ends(walk: Walk, stack: AsyncExitStack) -> Non
     walk.limits = replace(walk.limits, idle_timeout=0.05)
     client, before = await opened(walk, stack)
     before.give(b"")
-    assert (await client.rest(), walk.clients.connections, before.returned) == (b"", [], 0)
+    assert (await client.rest(), before.clients.connections, before.returned) == (b"", [], 0)
 
 
 async def slow(exchange: Exchange) -> None:
@@ -269,7 +299,7 @@ async def test_a_client_that_leaves_is_seen(walk: Walk, stack: AsyncExitStack) -
     client.reset()
     await walk.quiet()
     await asyncio.sleep(0.01)
-    assert (walk.clients.connections, before.returned, walk.active.own.pool.active) == ([], 0, 0)
+    assert (before.clients.connections, before.returned, walk.active.own.pool.active) == ([], 0, 0)
 
 
 async def test_a_call_in_progress_is_answered_before_its_connection_retires(walk: Walk, stack: AsyncExitStack) -> None:
@@ -299,7 +329,7 @@ async def test_a_stop_ends_it(walk: Walk, stack: AsyncExitStack) -> None:
     await walk.clients.shutdown(0.01)
     with suppress(ConnectionResetError):
         assert await client.rest() == b""
-    assert (walk.clients.connections, before.returned) == ([], 0)
+    assert (before.clients.connections, before.returned) == ([], 0)
 
 
 async def test_a_paused_connection_is_taken_as_it_is(walk: Walk, stack: AsyncExitStack) -> None:
