@@ -16,6 +16,7 @@ from proxy import __version__
 from proxy.admin import admin_application, metrics_application
 from proxy.app import App
 from proxy.http.cutter import Limits
+from proxy.http.express import ExpressServer
 from proxy.http.listener import ClientServer
 from proxy.logs import EventLog
 from proxy.metrics import Metrics
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from proxy.oauth.events import Snapshot
     from proxy.settings.model import Listener, Settings
 
-FIXED = ("listeners", "admin", "metrics", "log", "token_store")  # what a reload cannot change
+FIXED = ("listeners", "admin", "metrics", "express", "log", "token_store")  # what a reload cannot change
 BACKLOG = 4096  # connections that wait to be accepted; the kernel's somaxconn cuts it
 
 
@@ -54,7 +55,7 @@ class Server:
         self._app = App(settings, metrics=self.metrics, logs=logs, event_log=self._event_log)
         self._app.show_in(self.metrics)
         self._started = settings
-        self._clients: list[ClientServer] = []
+        self._clients: list[ClientServer | ExpressServer] = []
         self._sockets: list[asyncio.Server] = []
         self._places: list[Place] = []
         self._runners: list[web.AppRunner] = []
@@ -171,7 +172,8 @@ class Server:
 
     async def _listen_to_callers(self, listener: Listener, key: str) -> None:
         limits = Limits(listener.head_timeout, listener.idle_timeout, listener.head_limit, listener.max_headers)
-        clients = ClientServer(self._serve, limits, self._refuse)
+        ordinary = ClientServer(self._serve, limits, self._refuse)
+        clients = ExpressServer(ordinary, limits, lambda: self._app.handler) if self._started.express else ordinary
         sock = bind(listener.address, key)
         server = await asyncio.get_running_loop().create_server(clients, sock=sock, backlog=BACKLOG)
         self._clients.append(clients)

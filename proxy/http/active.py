@@ -16,7 +16,7 @@ import msgspec
 
 from proxy.addresses import forbidden_address, is_loopback
 from proxy.errors import SubjectTokenMissingError, TokenResponseInvalidError
-from proxy.http.retry import RetryBudget, RetryPolicy
+from proxy.http.retry import FORBIDDEN, RetryBudget, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,6 +101,7 @@ class ActiveRoute:
     token: RouteToken | None
     route: Route = field(init=False)
     policy: RetryPolicy = field(init=False)
+    judged: frozenset[int] = field(init=False)  # statuses for which the policy is asked
     at_a_glance: bool = field(init=False)  # nothing about its requests is made for each send, or from what callers present
     budget: RetryBudget = field(default_factory=RetryBudget)
     running: int = 0
@@ -110,6 +111,7 @@ class ActiveRoute:
     def __post_init__(self) -> None:
         self.route = self.own.route
         self.policy = RetryPolicy(self.route)
+        self.judged = frozenset({FORBIDDEN, *self.route.expired_when.status, *self.route.retry.statuses})
         self.at_a_glance = self.injected.fixed and not self.injected.query and not (self.token and self.token.presented)
 
     def at(self, token: Token | None) -> Upstream:

@@ -102,6 +102,12 @@ class RequestBody:
                 await self._keep(piece)
             yield piece
 
+    def keep_whole(self, data: bytes) -> None:
+        """`data` is the body, whole, and was sent once; the budget has been asked for it where it is replayable."""
+        self.received = len(data)
+        if self.replayable and data:
+            self._kept, self._taken = [data], len(data)
+
     def release(self) -> None:
         """Nothing more is replayed: memory and file are given back."""
         self._forget()

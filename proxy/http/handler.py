@@ -39,6 +39,8 @@ class Handler:
         self._unmatched = metrics.route("")
         self._logs = logs
         self._world = world
+        self.clock = world.clock
+        self.new_id = world.new_id
         self.running = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -67,13 +69,18 @@ class Handler:
         """
         return self._routes[self._table.match(host, method, path).name]
 
+    @property
+    def tells_access(self) -> bool:
+        """Whether a line is written of each call."""
+        return self._logs.tells_access
+
     async def serve(self, request: Incoming) -> bool:
         """Answer one request, whatever happens; whether its connection may serve another."""
         if request.head is None:
             raise InternalError("a request without a head")
         self.begin()
         try:
-            call = Call(request, request.head, started=self._world.clock(), new_id=self._world.new_id)
+            call = Call(request, request.head, started=self.clock(), new_id=self.new_id)
             return await self._serve(call, self._walk(call))
         finally:
             self.end()
@@ -106,7 +113,7 @@ class Handler:
 
     def refuse(self, client: Client, error: ProxyError) -> None:
         """Answer what was no request: a doubtful, late or oversized head."""
-        request_id = self._world.new_id()
+        request_id = self.new_id()
         self._unmatched.started()
         self._unmatched.finished("", error.status, 0.0)
         self._logs.failed(error, request_id=request_id)
@@ -116,7 +123,7 @@ class Handler:
     async def _walk(self, call: Call) -> bool:
         path, query = split_target(call.head.target, call.host)
         active = self.find(call.host, call.method, path)
-        call.enter(active, self._body(call, active))
+        call.enter(active, self.body_of(call, active))
         active.metrics.started()
         call.check_expectation()
         call.address(path, query)
@@ -131,14 +138,15 @@ class Handler:
 
     async def _answered(self, call: Call, active: ActiveRoute, sent: Sent | None = None) -> bool:
         try:
-            async with asyncio.timeout(call.started + active.route.timeout.total - self._world.clock()):
+            async with asyncio.timeout(call.started + active.route.timeout.total - self.clock()):
                 answer = await Obtain(call, active, self._world, self._logs, sent).answer()
         except TimeoutError as exc:
             key = f"routes.{active.route.name}.timeout.total"
             raise DeadlineExceededError("no answer within timeout.total", key=key, alias=call.alias) from exc
         return await relay(call, answer)
 
-    def _body(self, call: Call, active: ActiveRoute) -> RequestBody:
+    def body_of(self, call: Call, active: ActiveRoute) -> RequestBody:
+        """The request's body, kept for a replay where one is possible."""
         route = active.route
         keep = active.policy.may_send_again(call.method, idempotency_key=call.idempotency_key, has_token=active.token is not None)
         return RequestBody(
@@ -171,17 +179,18 @@ class Handler:
         return keep_alive
 
     def _finish(self, call: Call) -> None:
-        seconds = self._world.clock() - call.started
+        seconds = self.clock() - call.started
         metrics = call.active.metrics if call.entered else self._unmatched
         if not call.entered:
             metrics.started()
         else:
             call.body.release()
         metrics.finished(call.method, call.status, seconds)
-        if self._logs.tells_access:
-            self._tell_access(call, seconds)
+        if self.tells_access:
+            self.tell_access(call, seconds)
 
-    def _tell_access(self, call: Call, seconds: float) -> None:
+    def tell_access(self, call: Call, seconds: float) -> None:
+        """The access line of a call that is over."""
         self._logs.access(
             Access(
                 request_id=call.request_id,

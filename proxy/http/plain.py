@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proxy.http.wire import NO_BODY, MalformedError, request_framing
+from proxy.http.wire import MalformedError, request_framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -50,6 +50,7 @@ class Fields:
     host: bytes
     framing: Framing
     keep_alive: bool
+    idempotency_key: bool
 
 
 def request_line(head: bytes) -> re.Match[bytes] | None:
@@ -64,7 +65,7 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
     headers: Headers = tuple(_FIELD.findall(block))
     if len(headers) > max_headers:
         return None
-    host, keep_alive = b"", True
+    host, keep_alive, idempotency_key = b"", True, False
     for name, value in headers:
         match name.lower():
             case b"host":
@@ -74,6 +75,8 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
                 keep_alive = keep_alive and option == b"keep-alive"
                 if option not in {b"close", b"keep-alive"}:
                     return None
+            case b"idempotency-key":
+                idempotency_key = True
             case b"transfer-encoding" | b"expect" | b"upgrade":
                 return None
             case _:
@@ -82,7 +85,7 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
         framing = request_framing(headers, 1)
     except MalformedError:
         return None
-    return Fields(headers, host, framing, keep_alive)
+    return Fields(headers, host, framing, keep_alive, idempotency_key)
 
 
 @dataclass(slots=True, eq=False)
@@ -166,8 +169,3 @@ def _for_caller(head: bytes, noted: list[_Noted], gone: Collection[bytes], rewri
         return head
     kept.append(head[at:])
     return b"".join(kept)
-
-
-def body_of(fields: Fields) -> int:
-    """Bytes of the request's body."""
-    return 0 if fields.framing is NO_BODY else fields.framing.length

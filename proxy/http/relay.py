@@ -15,10 +15,12 @@ from proxy.http.upstream import BodyCutError
 if TYPE_CHECKING:
     from proxy.http.attempt import Answer
     from proxy.http.call import Call
+    from proxy.http.headers import Caller
     from proxy.http.routing import Route
-    from proxy.http.wire import Header, Headers
+    from proxy.http.wire import Header
 
 _LOCATIONS = frozenset({b"location", b"content-location"})
+_COOKIE = b"set-cookie"
 
 
 async def relay(call: Call, answer: Answer) -> bool:
@@ -59,21 +61,18 @@ def _head(call: Call, answer: Answer, *, chunked: bool, keep_alive: bool) -> byt
         extra.append((b"Connection", b"close"))
     elif not call.head.minor:
         extra.append((b"Connection", b"keep-alive"))
-    headers = _rewritten(call, answer.upstream.route, for_client(head.headers, extra))
+    route = answer.upstream.route
+    headers = [(name, rewritten(name.lower(), value, route, call.caller)) for name, value in for_client(head.headers, extra)]
     if head.status == 204:  # noqa: PLR2004  # RFC 9110 §8.6: no Content-Length
         headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
     return encode_head(b"HTTP/1.1 %d %b" % (head.status, head.reason), headers)
 
 
-def _rewritten(call: Call, route: Route, headers: list[Header]) -> Headers | list[Header]:
-    options = route.rewrite
-    for index, (name, value) in enumerate(headers):
-        low = name.lower()
-        if options.location and low in _LOCATIONS:
-            headers[index] = (name, rewrite_location(value, route, call.caller))
-        elif options.cookies and low == b"set-cookie":
-            headers[index] = (name, rewrite_cookie(value, route))
-    return headers
+def rewritten(name: bytes, value: bytes, route: Route, caller: Caller) -> bytes:
+    """A response field's value as the caller gets it; `name` in lower case."""
+    if name in _LOCATIONS:
+        return rewrite_location(value, route, caller) if route.rewrite.location else value
+    return rewrite_cookie(value, route) if name == _COOKIE and route.rewrite.cookies else value
 
 
 async def _body(call: Call, answer: Answer, start: bytes, *, chunked: bool) -> bool:

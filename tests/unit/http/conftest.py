@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -16,6 +17,7 @@ from proxy.http.active import ActiveRoute, RouteToken
 from proxy.http.address import UpstreamURL
 from proxy.http.body import MemoryBudget
 from proxy.http.cutter import Limits
+from proxy.http.express import ExpressServer
 from proxy.http.handler import Handler
 from proxy.http.inject import Injected
 from proxy.http.listener import ClientServer
@@ -30,9 +32,8 @@ from tests.clients.raw import RawClient
 from tests.fakes.raw import RawUpstream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
-    from proxy.http.listener import ClientProtocol
     from proxy.oauth.events import DiscardReason
 
 KEY = TokenKey("fingerprint")
@@ -93,6 +94,7 @@ class Walk:
     lines: list[bytes] = field(default_factory=list)
     port: int = 0
     presented: tuple[str, ...] = ()
+    lane: str = "ordinary"
     sleeps: list[float] = field(default_factory=list)
     unhandled: list[dict[str, Any]] = field(default_factory=list)
 
@@ -115,7 +117,8 @@ class Walk:
         )
         world = World(clock=time.monotonic, epoch=time.time, chance=lambda: 0.0, sleep=self._sleep, new_id=lambda: "id-1")
         self.handler = Handler(RouteTable([route]), {"r": self.active}, metrics=metrics, logs=self.logs, world=world)
-        self.clients = ClientServer(self.handler.serve, self.limits, self.handler.refuse)
+        ordinary = self.ordinary = ClientServer(self.handler.serve, self.limits, self.handler.refuse)
+        self.clients = ExpressServer(ordinary, self.limits, lambda: self.handler) if self.lane == "express" else ordinary
         self.server = await loop.create_server(self.clients, "127.0.0.1", 0)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
@@ -148,16 +151,28 @@ class Walk:
     async def paused(self) -> None:
         """A caller's connection is not read for now."""
         async with asyncio.timeout(10):
-            while not any(cast("ClientProtocol", client)._reading_paused for client in self.clients.connections):  # noqa: ASYNC110  # no event
+            while not any(self._seen("_reading_paused", "_reading_held")):  # noqa: ASYNC110  # no event
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)
 
     async def begun(self, turns: int) -> None:
         """A request was cut from a caller's bytes so many turns of the loop ago."""
-        while not any(cast("ClientProtocol", client).cutter.busy for client in self.clients.connections):  # noqa: ASYNC110  # turns count
+        while not any(self._seen("cutter.busy", "_busy")):  # noqa: ASYNC110  # turns count
             await asyncio.sleep(0)
         for _ in range(turns):
             await asyncio.sleep(0)
+
+    def connection(self) -> asyncio.Protocol:
+        """The only caller's, which no other protocol has for now."""
+        (protocol,) = self.clients.fronts if isinstance(self.clients, ExpressServer) else self.clients.connections
+        return cast("asyncio.Protocol", protocol)
+
+    def _seen(self, ordinary: str, express: str) -> Iterator[bool]:
+        """An attribute of every connection, by its name in each lane."""
+        for client in self.ordinary.connections:
+            yield attrgetter(ordinary)(client)
+        if isinstance(self.clients, ExpressServer):
+            yield from map(attrgetter(express), self.clients.fronts)
 
     def access(self) -> list[dict[str, Any]]:
         """The access lines so far; no more are written."""
@@ -178,8 +193,8 @@ class Walk:
 
 
 @pytest.fixture
-async def walk() -> AsyncIterator[Walk]:
+async def walk(lane: str) -> AsyncIterator[Walk]:
     async with RawUpstream() as upstream:
-        walk = Walk(upstream, Tokens())
+        walk = Walk(upstream, Tokens(), lane=lane)
         yield walk
         await walk.stop()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.unit.http.conftest import Walk
 
+pytestmark = pytest.mark.lanes
+
 GET = request("/x")
 LARGE = bytes(range(256)) * (8 << 12)  # 8 MiB
 POST = request("/p", method="POST", body=b"hello")

@@ -16,6 +16,8 @@ from tests.fakes.raw import OK, Exchange, say
 if TYPE_CHECKING:
     from tests.unit.http.conftest import Walk
 
+pytestmark = pytest.mark.lanes
+
 GET = request("/x")
 BAD = b"GET /bad HTTP/1.1\r\n\r\n"
 POST = request("/p", method="POST", body=b"hello")
@@ -289,7 +291,6 @@ async def test_a_refused_request_with_a_body_leaves_the_connection_usable(walk: 
     await walk.start(methods=("GET",))
     async with await walk.client() as client:
         await client.ask(GET)
-        (protocol,) = walk.clients.connections
-        protocol.data_received(request("/p", method="POST", body=bytes(size)))
+        walk.connection().data_received(request("/p", method="POST", body=bytes(size)))
         refused = await client.answer()
         assert (refused.status, refused.get("Connection"), (await client.ask(GET)).body.data) == (405, "", b"ok")

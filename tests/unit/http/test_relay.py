@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.clients.raw import RawClient
     from tests.unit.http.conftest import Walk
 
+pytestmark = pytest.mark.lanes
+
 FIXED = b"HTTP/1.1 200 OK\r\nX: 1\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKS = b"HTTP/1.1 200 OK\r\nX: 1\r\nTransfer-Encoding: chunked\r\nTrailer: T\r\n\r\n3;e\r\nhel\r\n2\r\nlo\r\n0\r\nT: t\r\n\r\n"
 OPEN = b"HTTP/1.1 200 OK\r\nX: 1\r\n\r\nhello"

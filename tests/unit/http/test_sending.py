@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.unit.http.conftest import Walk
 
+pytestmark = pytest.mark.lanes
+
 NONCE = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: DPoP\r\nDPoP-Nonce: n1\r\nContent-Length: 2\r\n\r\nno"
 REFUSED = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: DPoP\r\nContent-Length: 2\r\n\r\nno"
 

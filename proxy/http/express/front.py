@@ -1,0 +1,416 @@
+"""One caller's connection on the express lane: cuts plain requests, has them served in order, hands over what is not plain.
+
+One request is served at a time; bytes of the next ones wait, up to a bound, and reading pauses beyond it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast
+
+from proxy.errors import HeadTimeoutError
+from proxy.http.express.arriving import Arriving, Request
+from proxy.http.express.exchange import Asked, begin
+from proxy.http.headers import Caller, encode_head, for_upstream
+from proxy.http.plain import read_fields, request_line
+from proxy.http.presence import Presence, cut
+from proxy.http.wire import MalformedError, check_unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from proxy.http.active import ActiveRoute
+    from proxy.http.express.exchange import Exchange
+    from proxy.http.express.server import ExpressServer
+    from proxy.http.plain import Fields
+    from proxy.oauth.token import Token
+
+_log = logging.getLogger(__name__)
+PIPELINE_LIMIT = 64 << 10  # bytes kept of requests that came before their turn
+AT_ONCE = 64 << 10  # bytes of a body that are waited for until the next tick, before it is sent on as it comes
+Phase = Literal["rest", "head", "body", "linger"]
+LINGER = 10.0  # seconds that a caller may go on sending a body that nobody wants, so that it sees its answer
+
+
+class Front(asyncio.Protocol):
+    """One caller's connection."""
+
+    __slots__ = (
+        "_block",
+        "_buffer",
+        "_exchange",
+        "_fields",
+        "_half_closed",
+        "_idle_since",
+        "_idle_timer",
+        "_lane",
+        "_payload",
+        "_phase",
+        "_presence",
+        "_reading_held",
+        "_retired",
+        "_tail",
+        "_tail_of",
+        "_task",
+        "_wanted",
+        "_writable",
+        "begun",
+        "deadline",
+        "transport",
+        "writing_paused",
+        "written",
+    )
+
+    def __init__(self, lane: ExpressServer) -> None:
+        self._lane = lane
+        self.transport: asyncio.Transport | None = None
+        self._buffer = b""  # of requests that wait for their turn, or are not whole
+        self._wanted = 0  # bytes of the buffer that make a whole request
+        self._exchange: Exchange | None = None  # what is being served at a glance
+        self._task: asyncio.Task[bool] | None = None  # or takes the walk
+        self._payload: Arriving | None = None  # of the request in service, as long as it is not all here
+        self._phase: Phase = "rest"  # what the deadline is of
+        self._block = b""  # the last header block, its fields, and what they became for whom
+        self._fields: Fields | None = None
+        self._tail = b""
+        self._tail_of: tuple[ActiveRoute | None, Token | None, Fields | None] = (None, None, None)
+        self._presence = Presence(self, lane.loop)
+        self._writable: asyncio.Future[None] | None = None
+        self._reading_held = False
+        self._half_closed = False
+        self._retired = False
+        self.writing_paused = False
+        self.begun: bool = False  # a byte of the final response was written
+        self.written = 0
+        self.deadline = 0.0
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._lane.fronts.add(self)
+        self._rest()
+        self._idle_timer = self._lane.loop.call_later(self._lane.limits.idle_timeout, self._look_idle)
+
+    def data_received(self, data: bytes) -> None:
+        if self._payload is not None:
+            data = self._feed(self._payload, data)
+            if not data:
+                return
+        self._buffer = self._buffer + data if self._buffer else data
+        if not self._busy and len(self._buffer) >= self._wanted:
+            self._next()
+        if len(self._buffer) > PIPELINE_LIMIT:
+            self._regulate()
+
+    def eof_received(self) -> bool:
+        """A caller may close its sending side and still wait for its answer (RFC 9112 §9.6)."""
+        if self._payload is not None:
+            self._payload.fail(ConnectionResetError("the client left in the middle of the body"))
+            return False
+        if not self._busy:
+            return False
+        self._half_closed = True
+        self._presence.half_closed()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        self._lane.fronts.discard(self)
+        self._lane.ticker.forget(self)
+        self.transport = None
+        self._idle_timer.cancel()
+        self._presence.stop()
+        if self._exchange is not None:
+            self._exchange.client_left()
+        if self._payload is not None:
+            self._payload.fail(ConnectionResetError("the client left in the middle of the body"))
+        if self._task is not None:
+            self._lane.loop.call_soon(self._task.cancel)  # not before its first step, which makes its walk responsible for its end
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_exception(ConnectionResetError("the client left"))
+
+    def pause_writing(self) -> None:
+        self.writing_paused = True
+        if self._exchange is not None:
+            self._exchange.hold()
+
+    def resume_writing(self) -> None:
+        self.writing_paused = False
+        if self._exchange is not None:
+            self._exchange.resume()
+        elif self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        elif not self._busy and self._buffer:
+            self._next()
+
+    # what an answer needs of its caller
+
+    @property
+    def peername(self) -> object:
+        """The caller's address; a tuple on TCP."""
+        return self.transport.get_extra_info("peername") if self.transport is not None else None
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection ends after this answer."""
+        return self._retired or (self._half_closed and not self._buffer)
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether a request waits for the first byte of its answer."""
+        return not self.begun and self._busy
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the caller.
+
+        Raises:
+            ConnectionResetError: the caller left.
+        """
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the client left")
+        self.written += len(data)
+        self.transport.write(data)
+
+    def send(self, data: bytes) -> None:
+        """Send bytes to the caller; one who left is told by `client_left`."""
+        if self.transport is not None:
+            self.written += len(data)
+            self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the caller takes more.
+
+        Raises:
+            ConnectionError: the caller left.
+        """
+        while self.writing_paused and self.transport is not None:
+            self._writable = self._lane.loop.create_future()
+            try:
+                await self._writable
+            finally:
+                self._writable = None
+
+    def cut(self) -> None:
+        """End the connection so that the caller sees an answer cut short: a reset, not an end."""
+        if self.transport is not None:
+            cut(self.transport)
+
+    def caller(self, host: bytes) -> Caller:
+        """Where a request for `host` came from."""
+        peer = self.peername
+        return Caller("http", host, str(peer[0]) if isinstance(peer, tuple) else "unix")
+
+    def tail(self, active: ActiveRoute, token: Token | None, fields: Fields) -> bytes:
+        """A request's head behind its first line, as `active` sends it; made once for requests that are alike."""
+        of = self._tail_of
+        if of[0] is not active or of[1] is not token or of[2] is not fields:
+            put = token.headers if token is not None else ()
+            headers = for_upstream(fields.headers, active.own.headers, self.caller(fields.host), fields.framing, put)
+            self._tail, self._tail_of = encode_head(b"", headers), (active, token, fields)
+        return self._tail
+
+    # one request after another
+
+    @property
+    def _busy(self) -> bool:
+        return self._exchange is not None or self._task is not None or self._phase == "linger"
+
+    def _next(self) -> None:
+        """Serve the request that the buffer begins with, if it is whole; nothing is being served."""
+        buffer = self._buffer
+        if self.writing_paused or not buffer:
+            return
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0:
+            self._wait_for_head(buffer)
+            return
+        line = request_line(buffer)
+        fields = self._fields_of(buffer[line.end() : end + 2]) if line is not None and end <= self._lane.limits.head_limit else None
+        if line is None or fields is None:
+            self._hand_over()
+            return
+        start, length = end + 4, fields.framing.length
+        here = len(buffer) - start
+        if here < length <= AT_ONCE and self._phase != "body":
+            self._wanted = start + length
+            self._wait("body", 0.0)
+            return
+        self._stop_waiting()
+        asked = Asked(line[1], line[2], fields, buffer[start : start + length] if length else b"")
+        self._buffer = buffer[start + length :]
+        if here < length or begin(self, self._lane.handler(), asked) is None:
+            self._serve(asked)
+
+    def _fields_of(self, block: bytes) -> Fields | None:
+        if block != self._block:
+            self._block, self._fields = block, read_fields(block, self._lane.limits.max_headers)
+        return self._fields
+
+    def _serve(self, asked: Asked) -> None:
+        """Have the request take the walk from its start."""
+        length = asked.fields.framing.length
+        payload = Arriving(length, asked.body, self._regulate)
+        if not payload.is_eof():
+            self._payload = payload
+        self.walk(self._lane.handler().serve(Request(asked.head, self, payload, asked.fields.keep_alive)))
+
+    def began(self, exchange: Exchange) -> None:
+        """The request is being served at a glance."""
+        self._exchange = exchange
+        self._lane.ticker.watch(exchange)
+
+    def over(self, exchange: Exchange) -> None:
+        """It is no more."""
+        self._exchange = None
+        self._lane.ticker.forget(exchange)
+
+    def walk(self, walking: Coroutine[None, None, bool]) -> None:
+        """The request is being served by the walk, until it says whether the connection may serve another."""
+        self._task = self._lane.loop.create_task(walking)
+        self._lane.own(self._task)
+        self._task.add_done_callback(self._walked)
+
+    def _walked(self, task: asyncio.Task[bool]) -> None:
+        self._task = None
+        if not task.cancelled() and (failed := task.exception()) is not None:  # a fault of ours, outside its walk
+            _log.error("a call failed outside its walk", exc_info=failed)
+            self.cut()
+            return
+        self.answered(keep_alive=not task.cancelled() and task.result())
+
+    def answered(self, *, keep_alive: bool) -> None:
+        """The answer is complete."""
+        self.begun = False
+        if self.transport is None:
+            return
+        if not keep_alive:
+            self._end()
+            return
+        self._rest()
+        self._next()
+        if self._reading_held:
+            self._regulate()
+        if (self._retired or self._half_closed) and not self._busy and self.transport is not None:
+            self.transport.close()  # no whole request is left, and none will come
+
+    def _end(self) -> None:
+        """Close; where the rest of the request still comes, it is thrown away first, since a reset would cost the caller its answer."""
+        if self.transport is None:
+            return
+        if self._payload is None:
+            self.transport.close()
+            return
+        self._payload.forget()
+        self._regulate()
+        self._wait("linger", LINGER)
+
+    def _feed(self, payload: Arriving, data: bytes) -> bytes:
+        rest = payload.feed(data)
+        if self._phase == "linger":
+            payload.forget()
+            rest = b""
+        if payload.is_eof():
+            self._payload = None
+            if self._phase == "linger" and self.transport is not None:
+                self.transport.close()
+        self._regulate()
+        return rest
+
+    def _regulate(self) -> None:
+        """Read as long as there is room for what comes."""
+        waiting = self._busy or self.writing_paused
+        hold = (waiting and len(self._buffer) > PIPELINE_LIMIT) or (self._payload is not None and self._payload.full)
+        if hold == self._reading_held or self.transport is None:
+            return
+        self._reading_held = hold
+        if hold:
+            self.transport.pause_reading()
+            self._presence.unread()
+        else:
+            self.transport.resume_reading()
+            self._presence.read_again()
+
+    # what is not plain, and what takes too long
+
+    def _hand_over(self) -> None:
+        """From this request on, aiohttp's protocol serves the connection, until everything that came is answered."""
+        transport, data = self.transport, self._buffer
+        if transport is None:
+            return
+        self._stop_waiting()
+        self._idle_timer.cancel()
+        self._presence.stop()
+        self._lane.fronts.discard(self)
+        self.transport, self._buffer = None, b""
+        if self._reading_held:
+            self._reading_held = False
+            transport.resume_reading()
+        self._lane.clients.take(
+            transport, data, back=partial(self._take_back, transport), writing_paused=self.writing_paused, half_closed=self._half_closed
+        )
+
+    def _take_back(self, transport: asyncio.Transport) -> None:
+        transport.set_protocol(self)
+        self.connection_made(transport)
+
+    def _wait_for_head(self, buffer: bytes) -> None:
+        try:
+            check_unfinished(buffer)
+        except MalformedError:
+            self._hand_over()
+            return
+        if len(buffer) > self._lane.limits.head_limit or buffer[:1] == b"\r":
+            self._hand_over()
+        elif self._phase != "head":
+            self._wait("head", self._lane.limits.head_timeout)
+
+    def _wait(self, phase: Phase, seconds: float) -> None:
+        self._phase = phase
+        self.deadline = self._lane.clock() + seconds
+        self._lane.ticker.watch(self)
+
+    def _stop_waiting(self) -> None:
+        if self._phase != "rest":
+            self._phase, self._wanted = "rest", 0
+            self._lane.ticker.forget(self)
+
+    def late(self) -> None:
+        """What was waited for did not come in time."""
+        match self._phase:
+            case "head":
+                error = HeadTimeoutError("the request head did not arrive in time", key="listeners[].head_timeout")
+                self._lane.handler().refuse(self, error)
+                self._end()
+            case "body":
+                self._next()
+            case _:
+                self.force_close()
+
+    def _rest(self) -> None:
+        self._idle_since = self._lane.clock()
+
+    def _look_idle(self) -> None:
+        """Close what rests for too long; one timer for a connection, not one for each request."""
+        limit = self._lane.limits.idle_timeout
+        left = limit if self._busy or self._buffer else self._idle_since + limit - self._lane.clock()
+        if left > 0:
+            self._idle_timer = self._lane.loop.call_later(left, self._look_idle)
+        elif self.transport is not None:
+            self.transport.close()
+
+    # the end
+
+    def retire(self) -> None:
+        """Close now if idle, else after the answer in progress; its body is still received."""
+        self._retired = True
+        if not self._busy and self.transport is not None:
+            self.transport.close()
+
+    def force_close(self) -> None:
+        """The end of a stop: an answer in progress is cut, since an end would make it look whole."""
+        if self.begun:
+            self.cut()
+        elif self.transport is not None:
+            self.transport.abort()

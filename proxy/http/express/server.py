@@ -1,0 +1,62 @@
+"""The express lane of one listener: every caller's connection begins here, and shares what all of them need.
+
+The connections that are not plain are aiohttp's for as long as that lasts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from proxy.http.express.front import Front
+from proxy.http.express.ticks import Ticker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.http.cutter import Limits
+    from proxy.http.handler import Handler
+    from proxy.http.listener import ClientServer
+
+
+class ExpressServer:
+    """Makes a Front for each connection.
+
+    Args:
+        clients: aiohttp's server, which takes what is not plain.
+        handler: the one in service now; a reload brings another.
+    """
+
+    def __init__(self, clients: ClientServer, limits: Limits, handler: Callable[[], Handler]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.clients = clients
+        self.limits = limits
+        self.handler = handler
+        self.clock = time.monotonic
+        self.ticker = Ticker(self.loop, self.clock)
+        self.fronts: set[Front] = set()
+        self._walks: set[asyncio.Task[bool]] = set()
+
+    def __call__(self) -> Front:
+        return Front(self)
+
+    def own(self, walk: asyncio.Task[bool]) -> None:
+        """A request's walk, which is awaited at the end."""
+        self._walks.add(walk)
+        walk.add_done_callback(self._walks.discard)
+
+    def retire(self) -> None:
+        """Every idle connection ends now, every other after its answer."""
+        self.clients.retire()
+        for front in tuple(self.fronts):
+            front.retire()
+
+    async def shutdown(self, timeout: float) -> None:  # noqa: ASYNC109  # aiohttp's signature
+        """End every connection, and wait for what was served on them."""
+        await self.clients.shutdown(timeout)
+        for front in tuple(self.fronts):
+            front.force_close()
+        if self._walks:
+            await asyncio.wait(self._walks, timeout=timeout)
+        self.ticker.stop()
