@@ -51,8 +51,9 @@ class Handler:
 
     def begin(self) -> None:
         """A call is being served from now on."""
+        if not self.running:
+            self._quiet.clear()
         self.running += 1
-        self._quiet.clear()
 
     def end(self) -> None:
         """It is over."""

@@ -7,39 +7,43 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 from proxy.http.wire import MalformedError, request_framing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from proxy.http.wire import Framing, Headers
 
-    _Noted = tuple[bytes, bytes, int, int]  # (name in lower case, value, where it starts and ends)
     Rewrite = Callable[[bytes, bytes], bytes]  # (a field's name in lower case, its value) -> the value for the caller
+    PlainResponse = tuple[int, bytes, int | None, bool]  # status; head for the caller; bytes of the body, None: chunked; it stays
+    Rule = Literal["kept", "length", "connection", "coding", "rewritten", "dropped", "odd"]
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*) HTTP/1\.1\r\n")
 _REQUEST_FIELDS = re.compile(rb"(?:" + _NAME + rb": [!-~][ -~]*\r\n)+")
 _FIELD = re.compile(rb"([^:]+): ([^\r]+)\r\n")
-_RESPONSE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*(?:\r\n" + _NAME + rb": [!-~\x80-\xff][\t -~\x80-\xff]*)*")
-# Fields of a response that are framing, of this hop, or may be rewritten.
-_NOTED = re.compile(
-    rb"\r\n(connection|close|keep-alive|transfer-encoding|content-length|te|trailer|upgrade|http2-settings"
-    rb"|proxy-(?:connection|authenticate|authentication-info|authorization)|location|content-location|set-cookie): ([^\r]*)",
-    re.IGNORECASE,
-)
-_REWRITTEN = frozenset({b"location", b"content-location", b"set-cookie"})
-_DROPPED = frozenset(
-    {
-        *(b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"http2-settings"),
-        *(b"proxy-connection", b"proxy-authenticate", b"proxy-authentication-info", b"proxy-authorization"),
-    }
-)
-_LENGTH = re.compile(rb"[0-9]{1,18}")
+_TOKEN = re.compile(_NAME)
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*")
+_TEXT = bytes({9, *range(0x20, 0x7F), *range(0x80, 0x100)})  # what a field may hold (RFC 9110 §5.5)
+_SPACE = 0x20
+_CONNECTION = frozenset({b"keep-alive", b"close"})
+_NO_CONTENT = 204
+_BODILESS = frozenset({_NO_CONTENT, 304})
 MAX_HEADERS = 512  # fields of a response
-_NO_CONTENT, _NOT_MODIFIED = 204, 304
+MAX_DIGITS = 18  # of a length
+MAX_NAMES = 1024  # names of fields whose rule is remembered
+_RULES: dict[bytes, Rule] = {
+    b"content-length": "length",
+    b"connection": "connection",
+    b"transfer-encoding": "coding",
+    **dict.fromkeys((b"location", b"content-location", b"set-cookie"), "rewritten"),
+    **dict.fromkeys((b"keep-alive", b"te", b"trailer", b"upgrade", b"http2-settings", b"proxy-connection"), "dropped"),
+    **dict.fromkeys((b"proxy-authenticate", b"proxy-authentication-info", b"proxy-authorization"), "dropped"),
+    b"close": "odd",  # a field that Connection may name
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,84 +92,70 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
     return Fields(headers, host, framing, keep_alive, idempotency_key)
 
 
-@dataclass(slots=True, eq=False)
-class PlainResponse:
-    """A response head at a glance.
-
-    Args:
-        head: the status line and fields for the caller, without the empty line.
-        length: bytes of the body; None: chunked.
-        keep_alive: the upstream's connection stays.
-    """
-
-    status: int
-    head: bytes
-    length: int | None
-    keep_alive: bool
-
-
 def read_response(head: bytes, rewrite: Rewrite, *, bodiless: bool) -> PlainResponse | None:
     """The final response in `head`, which ends before the empty line; None where it is not plain, or ends by the connection's end.
 
     `bodiless`: it answers HEAD (RFC 9110 §9.3.2).
     """
-    found = _RESPONSE.fullmatch(head)
-    if found is None or head.count(b"\r\n") > MAX_HEADERS or b" \r\n" in head or b"\t\r\n" in head or head[-1] in b" \t":
+    first, *lines = head.split(b"\r\n")
+    found = _STATUS_LINE.fullmatch(first)
+    if found is None or len(lines) > MAX_HEADERS or head.translate(None, _TEXT) != b"\r\n" * len(lines):
         return None
-    status = int(found[1])
-    noted = [(mark[1].lower(), mark[2], mark.start(), mark.end()) for mark in _NOTED.finditer(head)]
-    framing = _framing(noted)
-    if framing is None:
-        return None
-    bodiless = bodiless or status in {_NO_CONTENT, _NOT_MODIFIED}
-    length = 0 if bodiless else framing.length
-    if length is None and not framing.chunked:
-        return None
-    gone = _DROPPED if status != _NO_CONTENT else _DROPPED | {b"content-length"}  # RFC 9110 §8.6
-    return PlainResponse(status, _for_caller(head, noted, gone, rewrite), length, framing.keep_alive)
-
-
-@dataclass(slots=True)
-class _Framing:
-    length: int | None = None
-    chunked: bool = False
-    keep_alive: bool = True
-
-
-def _framing(noted: list[_Noted]) -> _Framing | None:
-    """What the noted fields say of the body's end and the connection's; None where it is not plain."""
-    found = _Framing()
-    for name, value, _, _ in noted:
-        if name == b"content-length":
-            if found.length is not None or found.chunked or not _LENGTH.fullmatch(value):
-                return None
-            found.length = int(value)
-        elif name == b"transfer-encoding":
-            if found.length is not None or found.chunked or value.lower() != b"chunked":
-                return None
-            found.chunked = True
-        elif name == b"connection":
-            option = value.lower()
-            if option not in {b"keep-alive", b"close"}:
-                return None
-            found.keep_alive = found.keep_alive and option == b"keep-alive"
-        elif name == b"close":  # a field that Connection may name
+    framing, kept = _Framing(), [first]
+    for line in lines:
+        name, _, value = line.partition(b": ")
+        rule = _rule(name)
+        if not value or value[0] <= _SPACE or value[-1] <= _SPACE:
             return None
-    return found
+        if rule == "kept":
+            kept.append(line)
+        elif rule == "rewritten":
+            kept.append(b"%b: %b" % (name, rewrite(name.lower(), value)))
+        elif not framing.takes(rule, value):
+            return None
+        elif rule == "length":
+            kept.append(line)
+    status = int(found[1])
+    length = framing.length
+    if length is not None and (framing.chunked or status == _NO_CONTENT):  # RFC 9110 §8.6
+        return None
+    if bodiless or status in _BODILESS:
+        length = 0
+    elif length is None and not framing.chunked:
+        return None
+    return status, b"\r\n".join(kept), length, framing.keep_alive
 
 
-def _for_caller(head: bytes, noted: list[_Noted], gone: Collection[bytes], rewrite: Rewrite) -> bytes:
-    """The head without the fields of the upstream's hop, and with those that are rewritten."""
-    kept: list[bytes] = []
-    at = 0
-    for name, value, start, end in noted:
-        if name in gone:
-            kept.append(head[at:start])
-            at = end
-        elif name in _REWRITTEN:
-            kept += (head[at : end - len(value)], rewrite(name, value))
-            at = end
-    if not at:
-        return head
-    kept.append(head[at:])
-    return b"".join(kept)
+class _Framing:
+    """What the fields of this hop say of the body's end and the connection's."""
+
+    __slots__ = ("chunked", "keep_alive", "length")
+
+    def __init__(self) -> None:
+        self.length: int | None = None
+        self.chunked = False
+        self.keep_alive = True
+
+    def takes(self, rule: Rule, value: bytes) -> bool:
+        """Take in a field's value; whether it is plain."""
+        match rule:
+            case "length":
+                plain = self.length is None and value.isdigit() and len(value) <= MAX_DIGITS
+                self.length = int(value) if plain else None
+                return plain
+            case "connection":
+                option = value.lower()
+                self.keep_alive = self.keep_alive and option != b"close"
+                return option in _CONNECTION
+            case "coding":
+                plain = not self.chunked and value.lower() == b"chunked"
+                self.chunked = True
+                return plain
+            case _:
+                return rule == "dropped"
+
+
+@lru_cache(MAX_NAMES)
+def _rule(name: bytes) -> Rule:
+    """What becomes of a response's field."""
+    return _RULES.get(name.lower(), "kept") if _TOKEN.fullmatch(name) else "odd"

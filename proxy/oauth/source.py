@@ -89,6 +89,7 @@ class CachedTokenSource:
         self._in_turn = in_turn
         self._known = Known(self._matters)
         self._closed = False
+        self._seen: tuple[TokenKey | None, Token | None, int] = (None, None, 0)  # the last look into the store, and its changes then
 
     async def token(self, key: TokenKey, *, replayable: bool = True) -> Token:
         now = self._clock()
@@ -175,7 +176,10 @@ class CachedTokenSource:
         return [progress.flight for _, progress in self._known.items() if progress.flight is not None]
 
     def _usable(self, key: TokenKey, now: float) -> Token | None:
-        token = self._store.get(key)
+        seen, token, changes = self._seen
+        if seen is not key or changes != self._store.changes:
+            token = self._store.get(key)
+            self._seen = key, token, self._store.changes
         return token if token is not None and now < token.usable_until else None
 
     def _matters(self, key: TokenKey, progress: Progress) -> bool:

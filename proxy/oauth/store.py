@@ -27,6 +27,7 @@ class TokenStore:
 
     def __init__(self, *, max_tokens: int, clock: Callable[[], float]) -> None:
         self._tokens: TLRUCache[TokenKey, Token] = TLRUCache(max_tokens, ttu=_expires_at, timer=clock)
+        self.changes = 0  # grows whenever a token comes or goes before its end
         self._own: dict[tuple[str, str], str] = {}  # refresh tokens of clients themselves: one for each credential
         self._subjects: LRUCache[tuple[str, str], str] = LRUCache(max_tokens)  # those of subjects
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
@@ -60,12 +61,14 @@ class TokenStore:
     def put(self, key: TokenKey, token: Token) -> None:
         """Keep `token` in place of the key's earlier one; an expired token is not kept."""
         self._tokens[key] = token
+        self.changes += 1
 
     def discard(self, key: TokenKey, refused: Token) -> bool:
         """Drop the key's token if it is `refused` itself; whether it was."""
         if self._tokens.get(key) is not refused:
             return False
         self._tokens.pop(key, None)
+        self.changes += 1
         return True
 
     def _kept(self, key: TokenKey) -> MutableMapping[tuple[str, str], str]:

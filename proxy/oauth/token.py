@@ -92,6 +92,11 @@ class Token:
         return replace(self, due_at=self.usable_until) if repeated else self
 
     @property
+    def at_a_glance(self) -> bool:
+        """Whether its headers are all it puts on a call, and the call goes where the route says."""
+        return not self.query and self.per_send is None and self.upstream is None
+
+    @property
     def lifetime(self) -> float:
         """Seconds from its request to its expiry."""
         return self.expires_at - self.obtained_at

@@ -18,6 +18,8 @@ from proxy.http.routing import request_line, split_target, upstream_path
 from proxy.http.wire import ChunkScanner, MalformedError, RequestHead
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proxy.http.active import ActiveRoute
     from proxy.http.express.front import Front
     from proxy.http.handler import Handler
@@ -26,65 +28,80 @@ if TYPE_CHECKING:
     from proxy.oauth.token import Token
 
 
-class Asked:
-    """A plain request, whole: its line taken apart, its fields, its body."""
-
-    __slots__ = ("body", "fields", "method", "target")
-
-    def __init__(self, method: bytes, target: bytes, fields: Fields, body: bytes) -> None:
-        self.method = method
-        self.target = target
-        self.fields = fields
-        self.body = body
-
-    @property
-    def head(self) -> RequestHead:
-        """The head, as the walk knows it."""
-        return RequestHead(self.method, self.target, 1, self.fields.headers, self.fields.framing)
-
-
 class Exchange:
-    """A call that was sent, and the Receiver of its answer."""
+    """A plain request, whole, and once it is sent the Receiver of its answer."""
 
     __slots__ = (
         "_active",
-        "_asked",
         "_begun",
+        "_body",
         "_bytes_out",
         "_connection",
+        "_fields",
         "_front",
         "_handler",
         "_keep_alive",
         "_keeps_upstream",
+        "_kept",
         "_method",
         "_remaining",
         "_scanner",
-        "_sent",
         "_started",
         "_status",
-        "_taken",
+        "_target",
         "_token",
         "deadline",
-        "kept",
     )
 
-    def __init__(  # noqa: PLR0917  # once for each request: keywords cost
-        self, front: Front, handler: Handler, asked: Asked, active: ActiveRoute, connection: Connection, token: Token | None, now: float
-    ) -> None:
+    def __init__(self, front: Front, method: bytes, target: bytes, fields: Fields, body: bytes) -> None:
         self._front = front
-        self._handler = handler
-        self._asked = asked
-        self._active = active
-        self._connection = connection
-        self._token = token
-        self._started = self._sent = now
-        self._taken = b""  # of the answer's head
+        self._method = method
+        self._target = target
+        self._fields = fields
+        self._body = body
         self._begun = False  # the answer's head went to the caller
         self._status = CLIENT_LEFT
         self._bytes_out = 0
-        self.kept = 0  # bytes of the route's memory that the body has
+
+    def begin(self, handler: Handler) -> bool:
+        """Send the request at once; False where something is not at hand, or has to be said first. Nothing has happened then."""
+        now, fields, method = handler.clock(), self._fields, METHODS[self._method]
+        try:
+            path, query = split_target(self._target, fields.host)
+            active = handler.find(fields.host, method, path)
+        except ProxyError:
+            return False
+        if not active.at_a_glance:
+            return False
+        kept = self._kept_of(active, method) if self._body else 0
+        token: Token | None = None
+        if active.token is not None:
+            token = active.token.source.peek(active.token.key, now)
+            if token is None or not token.at_a_glance:
+                return False
+            if kept is None and now >= token.due_at:  # a body that cannot be replayed asks for the full margin
+                return False
+        connection = _taken(active, kept or 0, idempotent=method in IDEMPOTENT and kept is not None)
+        if connection is None:
+            return False
+        handler.begin()
+        active.metrics.started()
+        active.budget.deposit()
+        self._handler, self._active, self._connection, self._token = handler, active, connection, token
+        self._kept = kept or 0
+        self._started = now
         timeout = active.route.timeout
         self.deadline = now + min(timeout.response, timeout.total)
+        self._front.began(self)
+        line = request_line(self._method, upstream_path(active.route, path), query)
+        connection.lend(self, line + self._front.tail(active, token, fields) + self._body)
+        return True
+
+    def _kept_of(self, active: ActiveRoute, method: str) -> int | None:
+        """Bytes that the body takes of the route's memory for a replay; None where there can be none."""
+        size = len(self._body)
+        again = active.policy.may_send_again(method, idempotency_key=self._fields.idempotency_key, has_token=active.token is not None)
+        return size if again and size <= active.route.replay.memory else None
 
     # the answer
 
@@ -94,54 +111,50 @@ class Exchange:
             self._go_on(data)
             return
         end = data.find(b"\r\n\r\n")
-        if end < 0:
+        plain = read_response(data[:end], self._rewrite, bodiless=self._method == b"HEAD") if end > 0 else None
+        if plain is None or plain[0] in self._active.judged:
             self._leave(data)
-            return
-        active, head_only = self._active, self._asked.method == b"HEAD"
-        plain = read_response(data[:end], self._rewrite, bodiless=head_only)
-        if plain is None or plain.status in active.judged:
-            self._leave(data)
-            return
-        self._begin(plain, data[end + 4 :])
+        else:
+            self._begin(plain, data, end)
 
     def ended(self) -> None:
         """The upstream's connection ended before the answer did."""
         if not self._begun:
             self._leave(b"")
             return
-        self._finish("upstream_body_cut", clean=False)
-        self._front.cut()
+        self._broken("upstream_body_cut")
 
-    def _begin(self, plain: PlainResponse, data: bytes) -> None:
+    def _begin(self, plain: PlainResponse, data: bytes, end: int) -> None:
+        """The answer's head, and what came behind its `end`."""
         front, now = self._front, self._handler.clock()
-        self._active.metrics.upstream(now - self._sent)
-        self._begun = True
-        front.begun = True
-        self._status = plain.status
-        self._keeps_upstream = plain.keep_alive
-        self._keep_alive = self._asked.fields.keep_alive and not front.closing
-        start = plain.head
-        if plain.length is None:
-            self._scanner: ChunkScanner | None = ChunkScanner()
-            start += b"\r\nTransfer-Encoding: chunked"
-        else:
-            self._scanner = None
-            self._remaining = plain.length
-        start += b"\r\n\r\n" if self._keep_alive else b"\r\nConnection: close\r\n\r\n"
-        self.deadline = now + self._active.route.timeout.idle
-        if self._scanner is None and len(data) == plain.length:  # all at once
-            self._bytes_out = plain.length
-            front.send(start + data)
-            self._answered(clean=plain.keep_alive)
+        status, head, length, keeps_upstream = plain
+        self._active.metrics.upstream(now - self._started)
+        self._status, self._begun = status, True
+        keep_alive = self._keep_alive = self._fields.keep_alive and not front.closing
+        if not keep_alive:
+            head += b"\r\nConnection: close"
+        here = len(data) - end - 4
+        if here == length:  # the usual case: all of it at once
+            self._bytes_out = here
+            front.send(head + data[end:])
+            self._answered(now, clean=keeps_upstream)
             return
-        front.send(start)
-        if data:
-            self._go_on(data)
+        front.begun = True
+        self._keeps_upstream = keeps_upstream
+        self._remaining, self._scanner = length or 0, None
+        if length is None:
+            self._scanner = ChunkScanner()
+            head = plain[1] + b"\r\nTransfer-Encoding: chunked" + head[len(plain[1]) :]
+        front.send(head + b"\r\n\r\n")
+        self.deadline = now + self._active.route.timeout.idle
+        if here:
+            self._go_on(data[end + 4 :])
 
     def _go_on(self, data: bytes) -> None:
-        self.deadline = self._handler.clock() + self._active.route.timeout.idle
+        now = self._handler.clock()
+        self.deadline = now + self._active.route.timeout.idle
         if self._scanner is not None:
-            self._go_on_chunked(self._scanner, data)
+            self._go_on_chunked(self._scanner, data, now)
             return
         left = self._remaining - len(data)
         if left < 0:
@@ -150,9 +163,9 @@ class Exchange:
         self._remaining = left
         self._front.send(data)
         if left <= 0:
-            self._answered(clean=self._keeps_upstream and not left)
+            self._answered(now, clean=self._keeps_upstream and not left)
 
-    def _go_on_chunked(self, scanner: ChunkScanner, data: bytes) -> None:
+    def _go_on_chunked(self, scanner: ChunkScanner, data: bytes, now: float) -> None:
         try:
             piece = b"".join(scanner.feed(data))
         except MalformedError:
@@ -165,10 +178,10 @@ class Exchange:
         if framed:
             self._front.send(framed)
         if scanner.done:
-            self._answered(clean=self._keeps_upstream and not scanner.rest)
+            self._answered(now, clean=self._keeps_upstream and not scanner.rest)
 
     def _rewrite(self, name: bytes, value: bytes) -> bytes:
-        return rewritten(name, value, self._active.route, self._front.caller(self._asked.fields.host))
+        return rewritten(name, value, self._active.route, self._front.caller(self._fields.host))
 
     # the caller
 
@@ -183,55 +196,69 @@ class Exchange:
 
     def client_left(self) -> None:
         """The caller left before the end of the answer."""
-        self._finish("client_left", clean=False)
+        self._finish(self._handler.clock(), "client_left", clean=False)
 
     def late(self) -> None:
         """No head within the route's limits, which the walk tells; or nothing moved in the body for too long."""
         if not self._begun:
             self._leave(b"")
             return
-        self._finish("body_idle", clean=False)
-        self._front.cut()
+        self._broken("body_idle")
 
     # the end
 
-    def _answered(self, *, clean: bool) -> None:
-        self._finish(None, clean=clean)
+    def _answered(self, now: float, *, clean: bool) -> None:
+        self._finish(now, None, clean=clean)
         self._front.answered(keep_alive=self._keep_alive)
 
-    def _finish(self, code: str | None, *, clean: bool) -> None:
-        active, handler, asked = self._active, self._handler, self._asked
+    def _broken(self, code: str) -> None:
+        """The answer stays visibly cut."""
+        self._finish(self._handler.clock(), code, clean=False)
+        self._front.cut()
+
+    def _finish(self, now: float, code: str | None, *, clean: bool) -> None:
+        active, handler = self._active, self._handler
         self._front.over(self)
         self._connection.settle(clean=clean)
         active.own.pool.release(self._connection)
-        active.memory.give_back(self.kept)
+        if self._kept:
+            active.memory.give_back(self._kept)
         active.leave()
-        seconds = handler.clock() - self._started
-        active.metrics.finished(METHODS[asked.method], self._status, seconds)
+        active.metrics.finished(METHODS[self._method], self._status, now - self._started)
         if handler.tells_access:
             call = self._as_call()
             call.status, call.code, call.bytes_out = self._status, code, self._bytes_out
             call.upstream_status = self._status if self._begun else None
-            handler.tell_access(call, seconds)
+            handler.tell_access(call, now - self._started)
         handler.end()
 
     def _leave(self, data: bytes) -> None:
         """Go on in the walk, from the wait for the answer's head; `data` is what came of it."""
         call = self._as_call()
-        self._front.over(self)
-        self._connection.read_on(self._asked.method, data)
-        sent = Sent(self._active.own, self._connection, self._token, self._sent)
         call.sends = 0
+        self._front.over(self)
+        self._connection.read_on(self._method, data)
+        sent = Sent(self._active.own, self._connection, self._token, self._started)
         self._front.walk(self._handler.resume(call, sent))
 
+    def serve(self, handler: Handler, read: Callable[[], None]) -> Arriving:
+        """Take the walk from its start; the body, of which `read` is told when it was taken."""
+        payload = Arriving(self._fields.framing.length, self._body, read)
+        self._front.walk(handler.serve(self._request(payload)))
+        return payload
+
+    def _request(self, payload: Arriving) -> Request:
+        head = RequestHead(self._method, self._target, 1, self._fields.headers, self._fields.framing)
+        return Request(head, self._front, payload, self._fields.keep_alive)
+
     def _as_call(self) -> Call:
-        asked, handler = self._asked, self._handler
-        request = Request(asked.head, self._front, Arriving(0, b"", _nobody), asked.fields.keep_alive)
-        call = Call(request, asked.head, started=self._started, new_id=handler.new_id)
-        body = handler.body_of(call, self._active)
-        body.keep_whole(asked.body)
+        """The call in service, as the walk knows it."""
+        request = self._request(Arriving(0, b"", _nobody))
+        call = Call(request, request.head, started=self._started, new_id=self._handler.new_id)
+        body = self._handler.body_of(call, self._active)
+        body.keep_whole(self._body)
         call.enter(self._active, body)
-        call.address(*split_target(asked.target, call.host))
+        call.address(*split_target(self._target, call.host))
         call.token_word = "cached" if self._token else None
         call.sends = 1
         return call
@@ -240,49 +267,7 @@ class Exchange:
 METHODS = {name.encode("ascii"): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
-def begin(front: Front, handler: Handler, asked: Asked) -> Exchange | None:
-    """Send the request at once; None where something is not at hand, or has to be said first. Nothing has happened then."""
-    now, fields, method = handler.clock(), asked.fields, METHODS[asked.method]
-    try:
-        path, query = split_target(asked.target, fields.host)
-        active = handler.find(fields.host, method, path)
-    except ProxyError:
-        return None
-    if not active.at_a_glance:
-        return None
-    kept = _kept(active, asked, method)
-    token: Token | None = None
-    if active.token is not None:
-        token = active.token.source.peek(active.token.key, now)
-        if token is None or token.query or token.per_send is not None or token.upstream is not None:
-            return None
-        if kept is None and now >= token.due_at:  # a body that cannot be replayed asks for the full margin
-            return None
-    connection = _connection(active, kept, idempotent=method in IDEMPOTENT and kept is not None)
-    if connection is None:
-        return None
-    handler.begin()
-    active.metrics.started()
-    active.budget.deposit()
-    exchange = Exchange(front, handler, asked, active, connection, token, now)
-    exchange.kept = kept or 0
-    front.began(exchange)
-    connection.lend(exchange)
-    line = request_line(asked.method, upstream_path(active.route, path), query)
-    connection.write(line + front.tail(active, token, fields) + asked.body)
-    return exchange
-
-
-def _kept(active: ActiveRoute, asked: Asked, method: str) -> int | None:
-    """Bytes that the body takes of the route's memory for a replay; None where there can be none."""
-    if not asked.body:
-        return 0
-    size = len(asked.body)
-    again = active.policy.may_send_again(method, idempotency_key=asked.fields.idempotency_key, has_token=active.token is not None)
-    return size if again and size <= active.route.replay.memory else None
-
-
-def _connection(active: ActiveRoute, kept: int | None, *, idempotent: bool) -> Connection | None:
+def _taken(active: ActiveRoute, kept: int, *, idempotent: bool) -> Connection | None:
     """An idle connection, with a place on the route and the memory for the body; None, with nothing taken, where one of them is missing."""
     if not active.enter():
         return None
@@ -291,7 +276,7 @@ def _connection(active: ActiveRoute, kept: int | None, *, idempotent: bool) -> C
         return None
     connection = active.own.pool.take(idempotent=idempotent)
     if connection is None:
-        active.memory.give_back(kept or 0)
+        active.memory.give_back(kept)
         active.leave()
     return connection
 

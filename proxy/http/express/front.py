@@ -11,8 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 from proxy.errors import HeadTimeoutError
-from proxy.http.express.arriving import Arriving, Request
-from proxy.http.express.exchange import Asked, begin
+from proxy.http.express.exchange import Exchange
 from proxy.http.headers import Caller, encode_head, for_upstream
 from proxy.http.plain import read_fields, request_line
 from proxy.http.presence import Presence, cut
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from proxy.http.active import ActiveRoute
-    from proxy.http.express.exchange import Exchange
+    from proxy.http.express.arriving import Arriving
     from proxy.http.express.server import ExpressServer
     from proxy.http.plain import Fields
     from proxy.oauth.token import Token
@@ -238,23 +237,17 @@ class Front(asyncio.Protocol):
             self._wait("body", 0.0)
             return
         self._stop_waiting()
-        asked = Asked(line[1], line[2], fields, buffer[start : start + length] if length else b"")
+        exchange = Exchange(self, line[1], line[2], fields, buffer[start : start + length] if length else b"")
         self._buffer = buffer[start + length :]
-        if here < length or begin(self, self._lane.handler(), asked) is None:
-            self._serve(asked)
+        handler = self._lane.handler()
+        if here < length or not exchange.begin(handler):
+            payload = exchange.serve(handler, self._regulate)
+            self._payload = None if payload.is_eof() else payload
 
     def _fields_of(self, block: bytes) -> Fields | None:
         if block != self._block:
             self._block, self._fields = block, read_fields(block, self._lane.limits.max_headers)
         return self._fields
-
-    def _serve(self, asked: Asked) -> None:
-        """Have the request take the walk from its start."""
-        length = asked.fields.framing.length
-        payload = Arriving(length, asked.body, self._regulate)
-        if not payload.is_eof():
-            self._payload = payload
-        self.walk(self._lane.handler().serve(Request(asked.head, self, payload, asked.fields.keep_alive)))
 
     def began(self, exchange: Exchange) -> None:
         """The request is being served at a glance."""

@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._receiver: Receiver | None = None  # who has it on loan
         self._clean = False  # what the receiver said of its exchange
         self._poll = select.poll()
+        self._pending = self._poll.poll
         self._failure: Exception | None = None
         self._kept = 0  # bytes of the body that wait for `read`
         self._reading_paused = False
@@ -69,10 +70,11 @@ class Connection(asyncio.Protocol):
         self._response = ResponseReader(method)
         self.used += 1
 
-    def lend(self, receiver: Receiver) -> None:
-        """A new exchange, whose response goes to `receiver` as it comes."""
+    def lend(self, receiver: Receiver, request: bytes) -> None:
+        """A new exchange: `request` is sent, and its response goes to `receiver` as it comes."""
         self._receiver = receiver
         self.used += 1
+        self.write(request)
 
     def read_on(self, method: bytes, taken: bytes) -> None:
         """The receiver gives back the response to `method`, with all that it took of it."""
@@ -206,7 +208,7 @@ class Connection(asyncio.Protocol):
 
     def alive(self) -> bool:
         """Whether the idle connection still stands, and nothing came on it unasked; an end of file counts as something."""
-        return self._response is None and self._open() and not self._poll.poll(0)
+        return self._response is None and self._open() and not self._pending(0)
 
     def abort(self) -> None:
         """End the connection now."""

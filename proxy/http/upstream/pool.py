@@ -80,9 +80,9 @@ class ConnectionPool:
         """The exchange is over; the connection rests if it is clean, else it ends."""
         if connection not in self._active:
             return
-        self._active.discard(connection)
+        self._active.remove(connection)
         young = self._clock() - connection.created < self._options.max_age
-        if connection.reusable() and young and not self._closed:
+        if young and not self._closed and connection.reusable():
             connection.rest()
             self._idle.append(connection)
             self._schedule_sweep()
