@@ -83,6 +83,8 @@ class Api(_Caller):
                 self._answer(head)
 
     def _answer(self, head: bytes) -> None:
+        if self._transport.is_closing():  # the caller left while it waited
+            return
         self._answered += 1
         good = self._issuer.takes(head + b"\r\n")
         self._transport.write(OK % (len(BODY), self._answered) if good else REFUSED)

@@ -49,7 +49,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Footprint:
-    """A number that is measured aside from the rounds, by its name in `footprint.py`."""
+    """A number of bearerd that is measured aside from the rounds, by its name in `footprint.py`."""
 
     name: str
     unit: str
@@ -59,7 +59,7 @@ class Footprint:
         return ()
 
     def of(self, results: Results) -> float | None:
-        return results.footprint.get(self.name)
+        return results.footprint.get("bearerd", {}).get(self.name)
 
 
 @dataclass(frozen=True)

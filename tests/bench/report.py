@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.results import Of
 from tests.bench.scenarios import SCENARIOS
+from tests.bench.stage import DIRECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 Table = list[tuple[str, ...]]
 
 HEAD = ("scenario", "contender", "us/request", "x envoy", "x go", "x nginx", "requests/s", "p50 us", "p99 us", "RSS MB", "core", "errors")
+FOOTPRINT = {
+    "first_s": ("first 200, s", 2),
+    "started_mb": ("RSS at the start", 1),
+    "idle_mb": ("RSS after 100 calls", 1),
+    "up_mib": ("growth: 1 GiB up", 1),
+    "down_mib": ("down", 1),
+    "slow_mib": ("slow reader", 1),
+}  # MiB where nothing else is said
 GOALS_HEAD = ("goal", "at most", "stretch", "measured", "")
 
 
@@ -50,6 +59,27 @@ def cells(results: Results) -> Table:
             )
         )
     return lines
+
+
+def ratio_cells(results: Results) -> Table:
+    """A line for each scenario, a column for each contender: processor time for a call, as a ratio to Envoy's."""
+    scenarios = list(dict.fromkeys(of.scenario for of in results.entrants if SCENARIOS[of.scenario].listed))
+    contenders = list(dict.fromkeys(of.contender for of in results.entrants if of.contender != DIRECT))
+    lines: Table = [("scenario", *contenders, "envoy, us")]
+    for name in scenarios:
+        envoy = Of(name, "envoy")
+        ratios = [results.ratio(Of(name, contender), envoy, "cpu_us_per_request") for contender in contenders]
+        lines.append((name, *(number(ratio, 2) for ratio in ratios), number(results.median(envoy, "cpu_us_per_request"), 1)))
+    return lines
+
+
+def footprint_cells(results: Results) -> Table:
+    """A line for each contender whose footprint was measured."""
+    head = ("contender", *(says for says, _ in FOOTPRINT.values()))
+    return [
+        head,
+        *((name, *(number(found.get(key), digits) for key, (_, digits) in FOOTPRINT.items())) for name, found in results.footprint.items()),
+    ]
 
 
 def goal_cells(verdicts: Sequence[Verdict]) -> Table:

@@ -27,9 +27,9 @@ class Of:
 
 
 class Results:
-    """All samples of a run, and its footprint: numbers that were measured aside from the rounds, by name."""
+    """All samples of a run, and the footprint: for each contender, numbers that were measured aside from the rounds, by name."""
 
-    def __init__(self, samples: Sequence[Sample], footprint: Mapping[str, float]) -> None:
+    def __init__(self, samples: Sequence[Sample], footprint: Mapping[str, Mapping[str, float]]) -> None:
         self.samples = samples
         self.footprint = footprint
         self._rounds: dict[Of, dict[int, Sample]] = {}

@@ -6,7 +6,6 @@ What is not as it should be, at either end, is a fault, and a sample with a faul
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from tests.bench.scenarios import Scenario
     from tests.bench.stage import Entrant, Stage
     from tests.bench.upstream import Served
-
-SETTLE = 0.05  # seconds in which calls that were under way at a load's end come to theirs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +80,17 @@ def sample(stage: Stage, entrant: Entrant, number: int, seconds: float) -> Sampl
     """One load of one entrant, and what it used meanwhile."""
     scenario = entrant.scenario
     load = replace(scenario.load, headers={**scenario.load.headers, **entrant.headers})
-    time.sleep(SETTLE)
+    seconds *= scenario.times
     stage.upstream.taken()
     withdrawal = threading.Timer(seconds / 2, entrant.issuer.withdraw)
     if scenario.withdraws:
         withdrawal.start()
     before = account(entrant.pids)
-    counted = wrk.run(load, entrant.port, entrant.prefixes, seconds, entrant.folder)
+    try:
+        counted = wrk.run(load, entrant.port, entrant.prefixes, seconds, entrant.folder)
+    except wrk.LoadError as failed:
+        counted = wrk.Counted(0, 0, seconds, 0.0, 0.0, {str(failed): 1})
     after = account(entrant.pids)
-    time.sleep(SETTLE)
     served = stage.upstream.taken()
     errors, faults = faults_of(scenario, counted, served if scenario.api == "nginx" else None)
     cpu = 0.0

@@ -27,6 +27,8 @@ class Scenario:
     body: int = SMALL  # bytes of each answer's body
     api: Literal["nginx", "ours", "late"] = "nginx"
     routes: int = 1
+    called: int = 100  # of the routes, as many in turn, from all over the table
+    times: int = 1  # as long as other scenarios' loads
     tls: bool = False
     lifetime: int = 3600  # seconds that a token lives
     withdraws: bool = False  # in the middle of each round, every token that was issued
@@ -54,16 +56,38 @@ _ROWS = (
     Scenario(name="close", says="GET 1 KiB, a connection for each call, 32 at once", load=Load(headers={"Connection": "close"})),
     Scenario(name="routes1", says="GET 1 KiB, 32 connections, 1 route", load=GET32, heat="routes"),
     Scenario(name="routes100", says="the same over 100 routes in turn", load=GET32, heat="routes", routes=100),
-    Scenario(name="routes10k", says="the same over 10,000 routes in turn", load=GET32, heat="routes", routes=10_000),
+    Scenario(name="routes10k", says="the same over 100 of 10,000 routes in turn", load=GET32, heat="routes", routes=10_000),
     Scenario(name="tls", says="GET 1 KiB, 32 connections, the API speaks TLS", load=GET32, tls=True),
-    Scenario(name="refresh", says="GET 1 KiB, 32 connections, a new token every second", load=GET32, heat="refresh", lifetime=2),
+    Scenario(name="refresh", says="GET 1 KiB, 32 connections, tokens that live for a second", load=GET32, heat="refresh", lifetime=1),
     Scenario(name="refresh" + STEADY, says="the same with one token", load=GET32, heat="refresh", only=OURS, listed=False),
     Scenario(
-        name="herd401", says="500 connections, whose token is withdrawn under way", load=HERD, heat="herd401", api="ours", withdraws=True
+        name="herd401",
+        says="500 connections, whose token is withdrawn once under way",
+        load=HERD,
+        heat="herd401",
+        api="ours",
+        withdraws=True,
+        times=8,
     ),
-    Scenario(name="herd401" + STEADY, says="the same with one token", load=HERD, heat="herd401", api="ours", only=OURS, listed=False),
     Scenario(
-        name="half", says="20 connections to an API that takes 5 ms: about half load", load=Load(connections=20), api="late", listed=False
+        name="herd401" + STEADY, says="the same with one token", load=HERD, heat="herd401", api="ours", only=OURS, listed=False, times=2
+    ),
+    Scenario(
+        name="half",
+        says="20 connections to an API that takes 5 ms: about half load",
+        load=Load(connections=20),
+        api="late",
+        listed=False,
+    ),
+    Scenario(
+        name="routes10k-all",
+        says="all of 10,000 routes in turn: connections more than routing, where each route has its own pool",
+        load=GET32,
+        routes=10_000,
+        called=10_000,
+        times=3,
+        only=("bearerd", "envoy", "go", "nginx"),
+        listed=False,
     ),
 )
 

@@ -46,7 +46,7 @@ class Entrant:
     contender: str
     port: int
     pids: tuple[int, ...]
-    prefixes: list[str]
+    prefixes: list[str]  # that are called
     issuer: Issuer
     folder: Path
     first: float = 0.0  # seconds from its start to its first 200
@@ -91,7 +91,7 @@ class Stage:
                     contender=contender.name,
                     port=running.port,
                     pids=running.pids,
-                    prefixes=landscape.prefixes,
+                    prefixes=landscape.prefixes[:: max(1, scenario.routes // scenario.called)],
                     issuer=issuer,
                     folder=folder,
                     first=first_200(running, f"{landscape.prefixes[0]}/open") - began,
@@ -138,13 +138,10 @@ def first_200(running: Running, path: str) -> float:
     Raises:
         NotReadyError: it did not for too long, or it ended.
     """
-    request = f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode()
     until, answer = time.perf_counter() + READY, b""
     while time.perf_counter() < until and not any(ended(pid) for pid in running.pids):
         try:
-            with socket.create_connection(("127.0.0.1", running.port), timeout=READY) as connection:
-                connection.sendall(request)
-                answer = connection.recv(1 << 16)
+            answer = call(running.port, path)
         except OSError:
             answer = b""
         if answer.startswith(b"HTTP/1.1 200 "):
@@ -154,6 +151,16 @@ def first_200(running: Running, path: str) -> float:
     raise NotReadyError(f"{answer[:200].decode(errors='replace')}\n{said[-2000:]}".strip())
 
 
+def call(port: int, path: str) -> bytes:
+    """The beginning of the answer to one GET, over a connection of its own."""
+    with socket.create_connection(("127.0.0.1", port), timeout=READY) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n".encode())
+        return connection.recv(1 << 16)
+
+
 def ended(pid: int) -> bool:
     """Whether a child of ours has ended; whoever started it still waits for it."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True

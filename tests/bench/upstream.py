@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SMALL = 1 << 10  # bytes of the answer to GET /open
 BIG = 1 << 20  # bytes of /big
+QUIET = 0.05  # seconds without an answer, after which none is under way
 WAIT = 10.0  # seconds for nginx to listen, or to write its log
 PROGRAMS = ("/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx")
 
@@ -150,7 +151,16 @@ class Upstream:
         self._process.wait()
 
     def taken(self) -> Served:
-        """What was served since the last look. nginx writes what it held back when it opens its log anew."""
+        """What was served since the last look, once nothing more is: calls that were under way have come to their end."""
+        log = more = self._look()
+        while more:
+            time.sleep(QUIET)
+            more = self._look()
+            log += more
+        return served(log)
+
+    def _look(self) -> str:
+        """The log since the last look. nginx writes what it held back when it opens its log anew."""
         log, kept = self.folder / "access.log", self.folder / "access.log.1"
         log.rename(kept)
         self._process.send_signal(signal.SIGUSR1)
@@ -159,4 +169,4 @@ class Upstream:
             if time.monotonic() > until:
                 raise TimeoutError("nginx opens no new log")
             time.sleep(0.001)
-        return served(kept.read_text(encoding="ascii"))
+        return kept.read_text(encoding="ascii")

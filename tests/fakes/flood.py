@@ -121,11 +121,11 @@ def _some(connection: socket.socket) -> bytes:
     return part
 
 
-def upload(port: int, size: int, *, chunked: bool) -> bytes:
+def upload(port: int, size: int, *, chunked: bool, path: str = "/flood") -> bytes:
     """POST `size` bytes; the head of the answer."""
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.sendall(f"POST /flood HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
+        connection.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode())
         for _ in range(size // len(BLOCK)):
             if chunked:
                 connection.sendall(b"%x\r\n" % len(BLOCK))
@@ -142,6 +142,7 @@ class Download:
     """A caller that asks for a large body and reads it when it likes."""
 
     port: int
+    path: str = "/flood"
     taken: int = 0
     head: bytes = b""
     _socket: socket.socket | None = None
@@ -149,7 +150,7 @@ class Download:
     def __enter__(self) -> Self:
         self._socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
-        self._socket.sendall(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
+        self._socket.sendall(f"GET {self.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         return self
 
     def __exit__(self, *_: object) -> None:
