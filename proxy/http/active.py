@@ -102,6 +102,7 @@ class ActiveRoute:
     route: Route = field(init=False)
     policy: RetryPolicy = field(init=False)
     judged: frozenset[int] = field(init=False)  # statuses for which the policy is asked
+    first_deadline: float = field(init=False)  # seconds that an answer's head may take
     at_a_glance: bool = field(init=False)  # nothing about its requests is made for each send, or from what callers present
     budget: RetryBudget = field(default_factory=RetryBudget)
     running: int = 0
@@ -112,6 +113,7 @@ class ActiveRoute:
         self.route = self.own.route
         self.policy = RetryPolicy(self.route)
         self.judged = frozenset({FORBIDDEN, *self.route.expired_when.status, *self.route.retry.statuses})
+        self.first_deadline = min(self.route.timeout.response, self.route.timeout.total)
         self.at_a_glance = self.injected.fixed and not self.injected.query and not (self.token and self.token.presented)
 
     def at(self, token: Token | None) -> Upstream:

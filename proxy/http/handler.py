@@ -41,6 +41,7 @@ class Handler:
         self._world = world
         self.clock = world.clock
         self.new_id = world.new_id
+        self.tells_access = logs.tells_access  # whether a line is written of each call
         self.running = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -69,11 +70,6 @@ class Handler:
             MethodNotAllowedError: that route does not take the method.
         """
         return self._routes[self._table.match(host, method, path).name]
-
-    @property
-    def tells_access(self) -> bool:
-        """Whether a line is written of each call."""
-        return self._logs.tells_access
 
     async def serve(self, request: Incoming) -> bool:
         """Answer one request, whatever happens; whether its connection may serve another."""

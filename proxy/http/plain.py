@@ -21,19 +21,32 @@ if TYPE_CHECKING:
     PlainResponse = tuple[int, bytes, int | None, bool]  # status; head for the caller; bytes of the body, None: chunked; it stays
     Rule = Literal["kept", "length", "connection", "coding", "rewritten", "dropped", "odd"]
 
-_NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*) HTTP/1\.1\r\n")
-_REQUEST_FIELDS = re.compile(rb"(?:" + _NAME + rb": [!-~][ -~]*\r\n)+")
+_NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+# A usual method, a path in the characters of RFC 3986, HTTP/1.1; its groups are the method and the target.
+REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*+) HTTP/1\.1\r\n")
+_REQUEST_FIELDS = re.compile(rb"(?:" + _NAME + rb": [!-~][ -~]*+\r\n)++")
 _FIELD = re.compile(rb"([^:]+): ([^\r]+)\r\n")
 _TOKEN = re.compile(_NAME)
+_VALUE = rb"[!-~\x80-\xff][\t -~\x80-\xff]*+(?<![\t ])"
+_OTHER = rb"Content-Type: " + _VALUE + rb"|Server: " + _VALUE + rb"|(?![CKLPSTUHckpstulh])" + _NAME + rb": " + _VALUE
+_HOP = rb"connection|keep-alive|proxy-(?:connection|authenticate|authentication-info|authorization)|te|trailer|upgrade|http2-settings"
+_NOTED = rb"(?i:" + _HOP + rb"|close|transfer-encoding|content-length|location|content-location|set-cookie):"
+# The answers that most APIs give: Content-Length once (2), at most one `Connection: keep-alive` (3), and nothing else of this hop.
+_USUAL = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*+(?:(?:\r\n(?:" + _OTHER + rb")"
+    rb"|(?(2)(?!)|\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,18}))"
+    rb"|(?(3)(?!)|(\r\n[Cc]onnection: [Kk]eep-[Aa]live))"
+    rb"|\r\n(?!" + _NOTED + rb")" + _NAME + rb": " + _VALUE + rb")(?=\r|\Z))*+"
+)
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*")
 _TEXT = bytes({9, *range(0x20, 0x7F), *range(0x80, 0x100)})  # what a field may hold (RFC 9110 §5.5)
-_SPACE = 0x20
 _CONNECTION = frozenset({b"keep-alive", b"close"})
 _NO_CONTENT = 204
 _BODILESS = frozenset({_NO_CONTENT, 304})
 MAX_HEADERS = 512  # fields of a response
 MAX_DIGITS = 18  # of a length
+ODD = -1  # a length that is not plain
+_KEPT = frozenset({"kept", "length"})
 MAX_NAMES = 1024  # names of fields whose rule is remembered
 _RULES: dict[bytes, Rule] = {
     b"content-length": "length",
@@ -55,11 +68,6 @@ class Fields:
     framing: Framing
     keep_alive: bool
     idempotency_key: bool
-
-
-def request_line(head: bytes) -> re.Match[bytes] | None:
-    """(method, target) of a request whose first line is plain: a usual method, a path in the characters of RFC 3986, HTTP/1.1."""
-    return _LINE.match(head)
 
 
 def read_fields(block: bytes, max_headers: int) -> Fields | None:
@@ -97,6 +105,18 @@ def read_response(head: bytes, rewrite: Rewrite, *, bodiless: bool) -> PlainResp
 
     `bodiless`: it answers HEAD (RFC 9110 §9.3.2).
     """
+    usual = _USUAL.fullmatch(head)
+    if usual is None or usual[2] is None:
+        return _read_lines(head, rewrite, bodiless=bodiless)
+    status, length = int(usual[1]), int(usual[2])
+    if status in _BODILESS or head.count(b"\r\n") > MAX_HEADERS:
+        return _read_lines(head, rewrite, bodiless=bodiless)
+    start, end = usual.span(3)
+    return status, head if end < 0 else head[:start] + head[end:], 0 if bodiless else length, True
+
+
+def _read_lines(head: bytes, rewrite: Rewrite, *, bodiless: bool) -> PlainResponse | None:
+    """A response that has more than the usual fields."""
     first, *lines = head.split(b"\r\n")
     found = _STATUS_LINE.fullmatch(first)
     if found is None or len(lines) > MAX_HEADERS or head.translate(None, _TEXT) != b"\r\n" * len(lines):
@@ -105,25 +125,14 @@ def read_response(head: bytes, rewrite: Rewrite, *, bodiless: bool) -> PlainResp
     for line in lines:
         name, _, value = line.partition(b": ")
         rule = _rule(name)
-        if not value or value[0] <= _SPACE or value[-1] <= _SPACE:
+        if not value or value.strip() != value or not framing.takes(rule, value):
             return None
-        if rule == "kept":
-            kept.append(line)
-        elif rule == "rewritten":
+        if rule == "rewritten":
             kept.append(b"%b: %b" % (name, rewrite(name.lower(), value)))
-        elif not framing.takes(rule, value):
-            return None
-        elif rule == "length":
+        elif rule in _KEPT:
             kept.append(line)
-    status = int(found[1])
-    length = framing.length
-    if length is not None and (framing.chunked or status == _NO_CONTENT):  # RFC 9110 §8.6
-        return None
-    if bodiless or status in _BODILESS:
-        length = 0
-    elif length is None and not framing.chunked:
-        return None
-    return status, b"\r\n".join(kept), length, framing.keep_alive
+    length = framing.ends(int(found[1]), bodiless=bodiless)
+    return None if length == ODD else (int(found[1]), b"\r\n".join(kept), length, framing.keep_alive)
 
 
 class _Framing:
@@ -152,7 +161,15 @@ class _Framing:
                 self.chunked = True
                 return plain
             case _:
-                return rule == "dropped"
+                return rule != "odd"
+
+    def ends(self, status: int, *, bodiless: bool) -> int | None:
+        """Bytes of the body; None: chunked; ODD: it is not plain where it ends."""
+        if self.length is not None and (self.chunked or status == _NO_CONTENT):  # RFC 9110 §8.6
+            return ODD
+        if bodiless or status in _BODILESS:
+            return 0
+        return ODD if self.length is None and not self.chunked else self.length
 
 
 @lru_cache(MAX_NAMES)

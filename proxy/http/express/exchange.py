@@ -7,23 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.errors import ProxyError
 from proxy.http.attempt import Sent
 from proxy.http.call import CLIENT_LEFT, Call
 from proxy.http.express.arriving import Arriving, Request
 from proxy.http.plain import read_response
 from proxy.http.relay import rewritten
-from proxy.http.retry import IDEMPOTENT
-from proxy.http.routing import request_line, split_target, upstream_path
-from proxy.http.wire import ChunkScanner, MalformedError, RequestHead
+from proxy.http.routing import split_target
+from proxy.http.wire import ChunkScanner, MalformedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.http.active import ActiveRoute
     from proxy.http.express.front import Front
-    from proxy.http.handler import Handler
-    from proxy.http.plain import Fields, PlainResponse
+    from proxy.http.express.plan import Plan
+    from proxy.http.plain import PlainResponse
     from proxy.http.upstream import Connection
     from proxy.oauth.token import Token
 
@@ -37,43 +35,34 @@ class Exchange:
         "_body",
         "_bytes_out",
         "_connection",
-        "_fields",
         "_front",
-        "_handler",
         "_keep_alive",
         "_keeps_upstream",
         "_kept",
-        "_method",
+        "_plan",
         "_remaining",
         "_scanner",
         "_started",
         "_status",
-        "_target",
         "_token",
         "deadline",
     )
 
-    def __init__(self, front: Front, method: bytes, target: bytes, fields: Fields, body: bytes) -> None:
+    def __init__(self, front: Front, plan: Plan, body: bytes) -> None:
         self._front = front
-        self._method = method
-        self._target = target
-        self._fields = fields
+        self._plan = plan
         self._body = body
         self._begun = False  # the answer's head went to the caller
         self._status = CLIENT_LEFT
         self._bytes_out = 0
 
-    def begin(self, handler: Handler) -> bool:
+    def begin(self) -> bool:
         """Send the request at once; False where something is not at hand, or has to be said first. Nothing has happened then."""
-        now, fields, method = handler.clock(), self._fields, METHODS[self._method]
-        try:
-            path, query = split_target(self._target, fields.host)
-            active = handler.find(fields.host, method, path)
-        except ProxyError:
+        plan, active = self._plan, self._plan.active
+        if active is None:
             return False
-        if not active.at_a_glance:
-            return False
-        kept = self._kept_of(active, method) if self._body else 0
+        now = plan.handler.clock()
+        kept = self._kept_of(active) if self._body else 0
         token: Token | None = None
         if active.token is not None:
             token = active.token.source.peek(active.token.key, now)
@@ -81,26 +70,24 @@ class Exchange:
                 return False
             if kept is None and now >= token.due_at:  # a body that cannot be replayed asks for the full margin
                 return False
-        connection = _taken(active, kept or 0, idempotent=method in IDEMPOTENT and kept is not None)
+        connection = _taken(active, kept or 0, idempotent=plan.idempotent and kept is not None)
         if connection is None:
             return False
-        handler.begin()
+        plan.handler.begin()
         active.metrics.started()
         active.budget.deposit()
-        self._handler, self._active, self._connection, self._token = handler, active, connection, token
+        self._active, self._connection, self._token = active, connection, token
         self._kept = kept or 0
         self._started = now
-        timeout = active.route.timeout
-        self.deadline = now + min(timeout.response, timeout.total)
+        self.deadline = now + active.first_deadline
         self._front.began(self)
-        line = request_line(self._method, upstream_path(active.route, path), query)
-        connection.lend(self, line + self._front.tail(active, token, fields) + self._body)
+        connection.lend(self, plan.line + self._front.tail(active, token, plan.fields) + self._body)
         return True
 
-    def _kept_of(self, active: ActiveRoute, method: str) -> int | None:
+    def _kept_of(self, active: ActiveRoute) -> int | None:
         """Bytes that the body takes of the route's memory for a replay; None where there can be none."""
-        size = len(self._body)
-        again = active.policy.may_send_again(method, idempotency_key=self._fields.idempotency_key, has_token=active.token is not None)
+        size, plan = len(self._body), self._plan
+        again = active.policy.may_send_again(plan.name, idempotency_key=plan.fields.idempotency_key, has_token=active.token is not None)
         return size if again and size <= active.route.replay.memory else None
 
     # the answer
@@ -111,7 +98,7 @@ class Exchange:
             self._go_on(data)
             return
         end = data.find(b"\r\n\r\n")
-        plain = read_response(data[:end], self._rewrite, bodiless=self._method == b"HEAD") if end > 0 else None
+        plain = read_response(data[:end], self._rewrite, bodiless=self._plan.bodiless) if end > 0 else None
         if plain is None or plain[0] in self._active.judged:
             self._leave(data)
         else:
@@ -126,11 +113,11 @@ class Exchange:
 
     def _begin(self, plain: PlainResponse, data: bytes, end: int) -> None:
         """The answer's head, and what came behind its `end`."""
-        front, now = self._front, self._handler.clock()
+        front, now = self._front, self._plan.handler.clock()
         status, head, length, keeps_upstream = plain
         self._active.metrics.upstream(now - self._started)
         self._status, self._begun = status, True
-        keep_alive = self._keep_alive = self._fields.keep_alive and not front.closing
+        keep_alive = self._keep_alive = self._plan.fields.keep_alive and not front.closing
         if not keep_alive:
             head += b"\r\nConnection: close"
         here = len(data) - end - 4
@@ -151,7 +138,7 @@ class Exchange:
             self._go_on(data[end + 4 :])
 
     def _go_on(self, data: bytes) -> None:
-        now = self._handler.clock()
+        now = self._plan.handler.clock()
         self.deadline = now + self._active.route.timeout.idle
         if self._scanner is not None:
             self._go_on_chunked(self._scanner, data, now)
@@ -181,7 +168,7 @@ class Exchange:
             self._answered(now, clean=self._keeps_upstream and not scanner.rest)
 
     def _rewrite(self, name: bytes, value: bytes) -> bytes:
-        return rewritten(name, value, self._active.route, self._front.caller(self._fields.host))
+        return rewritten(name, value, self._active.route, self._front.caller(self._plan.fields.host))
 
     # the caller
 
@@ -191,12 +178,12 @@ class Exchange:
 
     def resume(self) -> None:
         """The caller takes more."""
-        self.deadline = self._handler.clock() + self._active.route.timeout.idle
+        self.deadline = self._plan.handler.clock() + self._active.route.timeout.idle
         self._connection.go_on()
 
     def client_left(self) -> None:
         """The caller left before the end of the answer."""
-        self._finish(self._handler.clock(), "client_left", clean=False)
+        self._finish(self._plan.handler.clock(), "client_left", clean=False)
 
     def late(self) -> None:
         """No head within the route's limits, which the walk tells; or nothing moved in the body for too long."""
@@ -213,18 +200,18 @@ class Exchange:
 
     def _broken(self, code: str) -> None:
         """The answer stays visibly cut."""
-        self._finish(self._handler.clock(), code, clean=False)
+        self._finish(self._plan.handler.clock(), code, clean=False)
         self._front.cut()
 
     def _finish(self, now: float, code: str | None, *, clean: bool) -> None:
-        active, handler = self._active, self._handler
+        active, handler = self._active, self._plan.handler
         self._front.over(self)
         self._connection.settle(clean=clean)
         active.own.pool.release(self._connection)
         if self._kept:
             active.memory.give_back(self._kept)
         active.leave()
-        active.metrics.finished(METHODS[self._method], self._status, now - self._started)
+        active.metrics.finished(self._plan.name, self._status, now - self._started)
         if handler.tells_access:
             call = self._as_call()
             call.status, call.code, call.bytes_out = self._status, code, self._bytes_out
@@ -237,34 +224,31 @@ class Exchange:
         call = self._as_call()
         call.sends = 0
         self._front.over(self)
-        self._connection.read_on(self._method, data)
+        self._connection.read_on(self._plan.method, data)
         sent = Sent(self._active.own, self._connection, self._token, self._started)
-        self._front.walk(self._handler.resume(call, sent))
+        self._front.walk(self._plan.handler.resume(call, sent))
 
-    def serve(self, handler: Handler, read: Callable[[], None]) -> Arriving:
+    def serve(self, read: Callable[[], None]) -> Arriving:
         """Take the walk from its start; the body, of which `read` is told when it was taken."""
-        payload = Arriving(self._fields.framing.length, self._body, read)
-        self._front.walk(handler.serve(self._request(payload)))
+        payload = Arriving(self._plan.fields.framing.length, self._body, read)
+        self._front.walk(self._plan.handler.serve(self._request(payload)))
         return payload
 
     def _request(self, payload: Arriving) -> Request:
-        head = RequestHead(self._method, self._target, 1, self._fields.headers, self._fields.framing)
-        return Request(head, self._front, payload, self._fields.keep_alive)
+        return Request(self._plan.head, self._front, payload, self._plan.fields.keep_alive)
 
     def _as_call(self) -> Call:
         """The call in service, as the walk knows it."""
+        plan = self._plan
         request = self._request(Arriving(0, b"", _nobody))
-        call = Call(request, request.head, started=self._started, new_id=self._handler.new_id)
-        body = self._handler.body_of(call, self._active)
+        call = Call(request, request.head, started=self._started, new_id=plan.handler.new_id)
+        body = plan.handler.body_of(call, self._active)
         body.keep_whole(self._body)
         call.enter(self._active, body)
-        call.address(*split_target(self._target, call.host))
+        call.address(*split_target(plan.target, call.host))
         call.token_word = "cached" if self._token else None
         call.sends = 1
         return call
-
-
-METHODS = {name.encode("ascii"): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
 def _taken(active: ActiveRoute, kept: int, *, idempotent: bool) -> Connection | None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from proxy.errors import HeadTimeoutError
 from proxy.http.express.exchange import Exchange
+from proxy.http.express.plan import Plan
 from proxy.http.headers import Caller, encode_head, for_upstream
-from proxy.http.plain import read_fields, request_line
+from proxy.http.plain import REQUEST_LINE, read_fields
 from proxy.http.presence import Presence, cut
 from proxy.http.wire import MalformedError, check_unfinished
 
@@ -42,11 +43,13 @@ class Front(asyncio.Protocol):
         "_exchange",
         "_fields",
         "_half_closed",
+        "_head",
         "_idle_since",
         "_idle_timer",
         "_lane",
         "_payload",
         "_phase",
+        "_plan",
         "_presence",
         "_reading_held",
         "_retired",
@@ -71,7 +74,9 @@ class Front(asyncio.Protocol):
         self._task: asyncio.Task[bool] | None = None  # or takes the walk
         self._payload: Arriving | None = None  # of the request in service, as long as it is not all here
         self._phase: Phase = "rest"  # what the deadline is of
-        self._block = b""  # the last header block, its fields, and what they became for whom
+        self._head = b""  # the last request's, and what it means
+        self._block = b""  # its header block, its fields, and what they became for whom
+        self._plan: Plan | None = None
         self._fields: Fields | None = None
         self._tail = b""
         self._tail_of: tuple[ActiveRoute | None, Token | None, Fields | None] = (None, None, None)
@@ -99,7 +104,7 @@ class Front(asyncio.Protocol):
             if not data:
                 return
         self._buffer = self._buffer + data if self._buffer else data
-        if not self._busy and len(self._buffer) >= self._wanted:
+        if len(self._buffer) >= self._wanted and not self._busy:
             self._next()
         if len(self._buffer) > PIPELINE_LIMIT:
             self._regulate()
@@ -225,29 +230,39 @@ class Front(asyncio.Protocol):
         if end < 0:
             self._wait_for_head(buffer)
             return
-        line = request_line(buffer)
-        fields = self._fields_of(buffer[line.end() : end + 2]) if line is not None and end <= self._lane.limits.head_limit else None
-        if line is None or fields is None:
+        plan = self._plan_of(buffer, end) if end <= self._lane.limits.head_limit else None
+        if plan is None:
             self._hand_over()
             return
-        start, length = end + 4, fields.framing.length
+        start, length = end + 4, plan.fields.framing.length
         here = len(buffer) - start
         if here < length <= AT_ONCE and self._phase != "body":
             self._wanted = start + length
             self._wait("body", 0.0)
             return
-        self._stop_waiting()
-        exchange = Exchange(self, line[1], line[2], fields, buffer[start : start + length] if length else b"")
+        if self._phase != "rest":
+            self._stop_waiting()
+        exchange = Exchange(self, plan, buffer[start : start + length] if length else b"")
         self._buffer = buffer[start + length :]
-        handler = self._lane.handler()
-        if here < length or not exchange.begin(handler):
-            payload = exchange.serve(handler, self._regulate)
+        if here < length or not exchange.begin():
+            payload = exchange.serve(self._regulate)
             self._payload = None if payload.is_eof() else payload
 
-    def _fields_of(self, block: bytes) -> Fields | None:
+    def _plan_of(self, buffer: bytes, end: int) -> Plan | None:
+        """What the request means whose head ends at `end`; None where it is not plain."""
+        handler, head = self._lane.handler(), buffer[: end + 2]
+        if head == self._head and self._plan is not None and handler is self._plan.handler:
+            return self._plan
+        line = REQUEST_LINE.match(head)
+        if line is None:
+            return None
+        block = head[line.end() :]
         if block != self._block:
             self._block, self._fields = block, read_fields(block, self._lane.limits.max_headers)
-        return self._fields
+        if self._fields is None:
+            return None
+        self._head, self._plan = head, Plan(handler, line[1], line[2], self._fields)
+        return self._plan
 
     def began(self, exchange: Exchange) -> None:
         """The request is being served at a glance."""
@@ -282,7 +297,8 @@ class Front(asyncio.Protocol):
             self._end()
             return
         self._rest()
-        self._next()
+        if self._buffer:
+            self._next()
         if self._reading_held:
             self._regulate()
         if (self._retired or self._half_closed) and not self._busy and self.transport is not None:
@@ -346,6 +362,7 @@ class Front(asyncio.Protocol):
 
     def _take_back(self, transport: asyncio.Transport) -> None:
         transport.set_protocol(self)
+        self.writing_paused = False
         self.connection_made(transport)
 
     def _wait_for_head(self, buffer: bytes) -> None:

@@ -74,7 +74,8 @@ class Connection(asyncio.Protocol):
         """A new exchange: `request` is sent, and its response goes to `receiver` as it comes."""
         self._receiver = receiver
         self.used += 1
-        self.write(request)
+        if self._transport is not None:
+            self._transport.write(request)
 
     def read_on(self, method: bytes, taken: bytes) -> None:
         """The receiver gives back the response to `method`, with all that it took of it."""
@@ -204,11 +205,14 @@ class Connection(asyncio.Protocol):
         self._response, self._clean = None, False
         self._kept = 0
         self.idle_since = self._loop.time()
-        self._resume_reading()
+        if self._reading_paused:
+            self._resume_reading()
 
     def alive(self) -> bool:
         """Whether the idle connection still stands, and nothing came on it unasked; an end of file counts as something."""
-        return self._response is None and self._open() and not self._pending(0)
+        transport = self._transport
+        standing = self._failure is None and transport is not None and not transport.is_closing()
+        return standing and self._response is None and not self._pending(0)
 
     def abort(self) -> None:
         """End the connection now."""

@@ -85,10 +85,14 @@ class ConnectionPool:
         if young and not self._closed and connection.reusable():
             connection.rest()
             self._idle.append(connection)
-            self._schedule_sweep()
+            if self._sweep is None:
+                self._schedule_sweep()
         else:
             connection.abort()
-        self._give_place()
+        if self._line:
+            self._give_place()
+        else:
+            self._places -= 1
 
     def close(self) -> None:
         """Idle connections end now, active ones when they are released."""
@@ -104,11 +108,11 @@ class ConnectionPool:
             connection = self._idle.pop()
             if self._is_spent(connection, now):
                 connection.abort()
-                continue
-            if not idempotent and now - connection.idle_since >= SURELY_ALIVE:
+            elif idempotent or now - connection.idle_since < SURELY_ALIVE:
+                return connection
+            else:
                 self._idle.append(connection)
                 return None
-            return connection
         return None
 
     def _is_spent(self, connection: Connection, now: float) -> bool:
@@ -152,8 +156,7 @@ class ConnectionPool:
         self._places -= 1
 
     def _schedule_sweep(self) -> None:
-        if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(self._options.idle_timeout, self._sweep_idle)
+        self._sweep = asyncio.get_running_loop().call_later(self._options.idle_timeout, self._sweep_idle)
 
     def _sweep_idle(self) -> None:
         self._sweep = None
