@@ -27,11 +27,12 @@ class LineWriter:
         self._sink = sink
         self._notice = notice
         self._bound = bound
-        self._lock = threading.Lock()  # guards _lines, _size, dropped, _unsaid
+        self._lock = threading.Lock()  # guards _lines, _size, _closed, dropped, _unsaid
         self._lines: list[bytes] = []
         self._size = 0  # bytes that wait or are in the sink
         self.dropped = 0  # lines, since the start
         self._unsaid = 0  # of them, not told by a notice yet
+        self._closed = False
         self._waiting = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -40,17 +41,21 @@ class LineWriter:
     def put(self, line: bytes) -> None:
         """Takes a line, its line end included; dropped and counted where the bound is spent or the writer is closed."""
         with self._lock:
-            if self._size + len(line) > self._bound or self._closing.is_set():
+            size = self._size + len(line)
+            if size > self._bound or self._closed:
                 self.dropped += 1
                 self._unsaid += 1
                 return
+            self._size = size
             self._lines.append(line)
-            self._size += len(line)
-        if not self._waiting.is_set():
+            is_first = len(self._lines) == 1
+        if is_first:  # those after it are taken with it
             self._waiting.set()
 
     def close(self, timeout: float = 1.0) -> None:
         """Writes what waits, for at most `timeout` seconds; then a reader that takes nothing loses it."""
+        with self._lock:
+            self._closed = True
         self._closing.set()
         self._waiting.set()
         self._thread.join(timeout)

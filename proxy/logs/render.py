@@ -9,12 +9,15 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 
 import msgspec
 
 from proxy.logs.redaction import well_formed
 
 LONGEST = 2048  # characters of one field of an access line
+FEW = 1024  # parts of access lines that are kept: of addresses and words of our own, never of what a caller sends
+DEL, DEL_ESCAPED = "\x7f", "\\u007f"
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -36,31 +39,43 @@ class Access(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     token: str | None = None  # a word for what was done with the token: cached, fetched, replaced
 
 
-_encode = json.JSONEncoder().encode  # to ASCII, DEL left as it is
-
-
 def quoted(value: str | None) -> str:
     """A JSON string of printable ASCII, or null; cut to LONGEST, lone surrogates replaced."""
-    if value is None:
-        return "null"
-    if value.isascii() and "\x7f" not in value and len(value) <= LONGEST:
-        return _encode(value)
-    return _encode(well_formed(value[:LONGEST])).replace("\x7f", "\\u007f")
+    return "null" if value is None else _string(value).replace(DEL, DEL_ESCAPED)
 
 
-_name = lru_cache(1024)(quoted)  # names of the configuration and words of our own, of which there are few
+def _string(value: str) -> str:
+    """The same, but DEL stands as it is."""
+    if value.isascii() and len(value) <= LONGEST:
+        return encode_basestring_ascii(value)
+    return encode_basestring_ascii(well_formed(value[:LONGEST]))
 
 
 def access_json(stamp: str, entry: Access) -> bytes:
-    """An access line as JSON; built by hand, a third of what an event line costs."""
-    status = "null" if entry.upstream_status is None else entry.upstream_status
-    return (
-        f'{{"ts":"{stamp}","level":"info","event":"access","request_id":{quoted(entry.request_id)},"client":{quoted(entry.client)}'
-        f',"method":{quoted(entry.method)},"path":{quoted(entry.path.partition("?")[0])},"route":{_name(entry.route)}'
-        f',"status":{entry.status},"seconds":{entry.seconds:.6f},"bytes_in":{entry.bytes_in},"bytes_out":{entry.bytes_out}'
-        f',"attempts":{entry.attempts},"upstream_status":{status},"alias":{_name(entry.alias)},"code":{_name(entry.code)}'
-        f',"token":{_name(entry.token)}}}\n'
-    ).encode("ascii")
+    """An access line as JSON; put together of parts of which most were written before."""
+    line = (
+        f'{{"ts":"{stamp}","level":"info","event":"access","request_id":{_string(entry.request_id)}{_who(entry.client)}'
+        f',"method":{_string(entry.method)},"path":{_string(entry.path.partition("?")[0])}{_what(entry.route, entry.status)}'
+        f'{entry.seconds:.6f},"bytes_in":{entry.bytes_in},"bytes_out":{entry.bytes_out}'
+        f"{_how(entry.attempts, entry.upstream_status, entry.alias, entry.code, entry.token)}"
+    )
+    return line.replace(DEL, DEL_ESCAPED).encode("ascii")
+
+
+@lru_cache(FEW)
+def _who(client: str) -> str:
+    return f',"client":{quoted(client)}'
+
+
+@lru_cache(FEW)
+def _what(route: str, status: int) -> str:
+    return f',"route":{quoted(route)},"status":{status},"seconds":'
+
+
+@lru_cache(FEW)
+def _how(attempts: int, upstream_status: int | None, alias: str | None, code: str | None, token: str | None) -> str:
+    status = "null" if upstream_status is None else upstream_status
+    return f',"attempts":{attempts},"upstream_status":{status},"alias":{quoted(alias)},"code":{quoted(code)},"token":{quoted(token)}}}\n'
 
 
 def access_console(stamp: str, entry: Access) -> bytes:
@@ -83,7 +98,7 @@ def access_console(stamp: str, entry: Access) -> bytes:
 
 def event_json(facts: Mapping[str, object]) -> bytes:
     """An event line as JSON, of values that `redact` returned."""
-    return (json.dumps(facts, separators=(",", ":")).replace("\x7f", "\\u007f") + "\n").encode("ascii")
+    return (json.dumps(facts, separators=(",", ":")).replace(DEL, DEL_ESCAPED) + "\n").encode("ascii")
 
 
 def event_console(facts: Mapping[str, object]) -> bytes:
@@ -98,23 +113,28 @@ def _pairs(facts: Mapping[str, object]) -> str:
 
 def _plain(value: object) -> str:
     if not isinstance(value, str):
-        return json.dumps(value).replace("\x7f", "\\u007f")
+        return json.dumps(value).replace(DEL, DEL_ESCAPED)
     text = quoted(value)
     return text if " " in text or not value else text[1:-1]
 
 
 class Stamp:
-    """Epoch seconds as RFC 3339 in UTC with milliseconds; a second's text is made once."""
+    """Epoch seconds as RFC 3339 in UTC with milliseconds; the text of a second is made once, that of a millisecond too."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._second = -1
-        self._text = ""
+        self._millisecond = self._second = -1
+        self._text = self._head = ""
 
     def __call__(self) -> str:
-        now = self._clock() + 0.0005  # rounds what is cut below
-        second = int(now)
+        millisecond = int(self._clock() * 1000 + 0.5)
+        if millisecond != self._millisecond:
+            self._millisecond = millisecond
+            self._text = self._written(*divmod(millisecond, 1000))
+        return self._text
+
+    def _written(self, second: int, rest: int) -> str:
         if second != self._second:
             self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{int((now - second) * 1000):03d}Z"
+            self._head = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._head}.{rest:03d}Z"

@@ -73,6 +73,18 @@ def test_written_without_close(make: Callable[..., LineWriter]) -> None:
     assert sink.entered.wait(PATIENCE)
 
 
+def test_written_each_time_without_close(make: Callable[..., LineWriter]) -> None:
+    """Nor does a line that comes after others were written, however many there were."""
+    sink = Sink()
+    sink.open.set()
+    writer = make(sink)
+    deque(map(writer.put, [b"1\n", b"2\n"]), maxlen=0)
+    assert sink.entered.wait(PATIENCE)
+    sink.entered.clear()
+    writer.put(b"3\n")
+    assert sink.entered.wait(PATIENCE)
+
+
 def test_blocked_sink_drops_and_tells(make: Callable[..., LineWriter]) -> None:
     """While the reader takes nothing, put returns, what is over the bound is dropped and counted, and a notice says so later."""
     sink = Sink()
