@@ -5,14 +5,14 @@ It is compiled by the Go toolchain that comes as a package, from the standard li
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.bench.contender import free_port
 from tests.bench.contenders.packages import from_pypi
 from tests.bench.contenders.process import BUILT, HERE, built, running
+from tests.bench.contenders.settings import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
     from tests.bench.contender import Landscape, Running
 
 SOURCE = HERE / "programs" / "reverse_proxy.go"
-
-
-def config(landscape: Landscape, port: int) -> dict[str, Any]:
-    """The contents of the file that reverse_proxy.go reads."""
-    return {
-        "listen": f"127.0.0.1:{port}",
-        "token_url": landscape.token_url,
-        "client_id": landscape.client_id,
-        "client_secret": landscape.client_secret,
-        "ca": str(landscape.ca or ""),
-        "routes": [{"prefix": f"{prefix}/", "upstream": landscape.upstream_url} for prefix in landscape.prefixes],
-    }
 
 
 def binary() -> Path:
@@ -57,6 +45,4 @@ class Go:
 
     def start(self, landscape: Landscape) -> AbstractContextManager[Running]:
         port = free_port()
-        told = landscape.folder / "settings.json"
-        told.write_text(json.dumps(config(landscape, port)))
-        return running([binary(), told], port, landscape.folder, env={"GOMAXPROCS": "1"})
+        return running([binary(), written(landscape, port)], port, landscape.folder, env={"GOMAXPROCS": "1"})

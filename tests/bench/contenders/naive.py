@@ -1,17 +1,17 @@
 """What bearerd is measured against as Python: programs/naive_proxy.py, an aiohttp application with a ClientSession.
 
-It runs in the interpreter, and on the aiohttp, that bearerd runs on.
+It runs in the interpreter, and on the aiohttp and uvloop, that bearerd runs on.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.bench.contender import free_port
 from tests.bench.contenders.process import HERE, running
+from tests.bench.contenders.settings import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,19 +20,6 @@ if TYPE_CHECKING:
     from tests.bench.contender import Landscape, Running
 
 PROGRAM = HERE / "programs" / "naive_proxy.py"
-
-
-def config(landscape: Landscape, port: int) -> dict[str, Any]:
-    """The contents of the file that naive_proxy.py reads."""
-    return {
-        "port": port,
-        "upstream": landscape.upstream_url,
-        "prefixes": landscape.prefixes,
-        "token_url": landscape.token_url,
-        "client_id": landscape.client_id,
-        "client_secret": landscape.client_secret,
-        "ca": str(landscape.ca or ""),
-    }
 
 
 @dataclass(frozen=True)
@@ -47,6 +34,4 @@ class Naive:
 
     def start(self, landscape: Landscape) -> AbstractContextManager[Running]:
         port = free_port()
-        told = landscape.folder / "settings.json"
-        told.write_text(json.dumps(config(landscape, port)))
-        return running([sys.executable, PROGRAM, told], port, landscape.folder)
+        return running([sys.executable, PROGRAM, written(landscape, port)], port, landscape.folder)

@@ -12,6 +12,7 @@ from tests.bench.contenders.envoy import Envoy
 from tests.bench.contenders.go import Go
 from tests.bench.contenders.naive import Naive
 from tests.bench.contenders.nginx import Nginx
+from tests.bench.contenders.node import Approuter, Fastify
 
 if TYPE_CHECKING:
     from tests.bench.contender import Contender
@@ -24,5 +25,7 @@ _ALL: list[Contender] = [
     Go(),
     Nginx(),
     Naive(),
+    Fastify(),
+    Approuter(),
 ]
 CONTENDERS: dict[str, Contender] = {contender.name: contender for contender in _ALL}

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import uvloop
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, encode_basic_auth, web
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def main() -> None:
     application.cleanup_ctx.append(proxy.run)
     for prefix in told["prefixes"]:
         application.router.add_route("*", f"{prefix}/{{rest:.*}}", proxy.call)
-    web.run_app(application, host="127.0.0.1", port=told["port"], access_log=None, print=None)
+    web.run_app(application, host="127.0.0.1", port=told["port"], access_log=None, print=None, loop=uvloop.new_event_loop())
 
 
 if __name__ == "__main__":

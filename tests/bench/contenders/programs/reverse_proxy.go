@@ -20,17 +20,13 @@ import (
 
 // settings is what the file named by the only argument says.
 type settings struct {
-	Listen       string  `json:"listen"`
-	TokenURL     string  `json:"token_url"`
-	ClientID     string  `json:"client_id"`
-	ClientSecret string  `json:"client_secret"`
-	CA           string  `json:"ca"` // path of a PEM file; empty: the system's
-	Routes       []route `json:"routes"`
-}
-
-type route struct {
-	Prefix   string `json:"prefix"` // ends with a slash
-	Upstream string `json:"upstream"`
+	Port         int      `json:"port"`
+	Upstream     string   `json:"upstream"`
+	Prefixes     []string `json:"prefixes"`
+	TokenURL     string   `json:"token_url"`
+	ClientID     string   `json:"client_id"`
+	ClientSecret string   `json:"client_secret"`
+	CA           string   `json:"ca"` // path of a PEM file; empty: the system's
 }
 
 // credentials keeps one token and fetches the next, once for everybody who waits.
@@ -142,19 +138,6 @@ func newTransport(ca string) (*http.Transport, error) {
 	return transport, nil
 }
 
-func newProxy(route route, source http.RoundTripper, lent *buffers) (http.Handler, error) {
-	upstream, err := url.Parse(route.Upstream)
-	if err != nil {
-		return nil, err
-	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite:    func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
-		Transport:  source,
-		BufferPool: lent,
-	}
-	return http.StripPrefix(strings.TrimSuffix(route.Prefix, "/"), proxy), nil
-}
-
 func serve(path string) error {
 	said, err := os.ReadFile(path)
 	if err != nil {
@@ -172,15 +155,20 @@ func serve(path string) error {
 		client: &http.Client{Transport: transport, Timeout: 10 * time.Second},
 		url:    told.TokenURL, id: told.ClientID, secret: told.ClientSecret,
 	}
-	mux, lent := http.NewServeMux(), newBuffers()
-	for _, route := range told.Routes {
-		proxy, err := newProxy(route, source, lent)
-		if err != nil {
-			return err
-		}
-		mux.Handle(route.Prefix, proxy)
+	upstream, err := url.Parse(told.Upstream)
+	if err != nil {
+		return err
 	}
-	return http.ListenAndServe(told.Listen, mux)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:    func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
+		Transport:  source,
+		BufferPool: newBuffers(),
+	}
+	mux := http.NewServeMux()
+	for _, prefix := range told.Prefixes {
+		mux.Handle(prefix+"/", http.StripPrefix(prefix, proxy))
+	}
+	return http.ListenAndServe(fmt.Sprintf("127.0.0.1:%d", told.Port), mux)
 }
 
 func main() {

@@ -1,0 +1,40 @@
+// SAP's approuter with routes to one destination; its getToken option hands it the token that goes with each call.
+import { readFileSync } from 'node:fs'
+import approuter from '@sap/approuter'
+import { Tokens } from './tokens.mjs'
+
+const told = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const tokens = new Tokens(told)
+
+function getToken(_request, callback) {
+  const held = tokens.held
+  if (held) callback(null, held)
+  else tokens.fetched().then((token) => callback(null, token), callback)
+}
+
+// The API's own Connection header would go to the caller, and say keep-alive on a connection that is about to close.
+function withoutConnection({ incomingResponse }, done) {
+  incomingResponse.removeHeader('connection')
+  done(null, incomingResponse)
+}
+
+const router = approuter()
+router.first.use(function answered(request, _response, next) {
+  request.afterRequestHandler = withoutConnection
+  next()
+})
+router.cmdParser = false // the file says it all
+router.start({
+  port: told.port,
+  xsappConfig: {
+    authenticationMethod: 'none',
+    compression: { enabled: false },
+    routes: told.prefixes.map((prefix) => ({
+      source: `^${prefix}/(.*)$`,
+      target: '/$1',
+      destination: 'api',
+      csrfProtection: false
+    }))
+  },
+  getToken
+})
