@@ -13,14 +13,14 @@ function getToken(_request, callback) {
 }
 
 // The API's own Connection header would go to the caller, and say keep-alive on a connection that is about to close.
-function withoutConnection({ incomingResponse }, done) {
-  incomingResponse.removeHeader('connection')
+function connectionAsAsked({ incomingRequest, incomingResponse }, done) {
+  if (incomingRequest.headers.connection === 'close') incomingResponse.setHeader('connection', 'close')
   done(null, incomingResponse)
 }
 
 const router = approuter()
 router.first.use(function answered(request, _response, next) {
-  request.afterRequestHandler = withoutConnection
+  request.afterRequestHandler = connectionAsAsked
   next()
 })
 router.cmdParser = false // the file says it all
