@@ -100,6 +100,11 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
     return Fields(headers, host, framing, keep_alive, idempotency_key)
 
 
+def may_be_plain(start: bytes) -> bool:
+    """Whether a head that begins so, and has no end yet, may become plain."""
+    return start[0] not in b"\r\n" and start.count(b"\n") == start.count(b"\r\n")
+
+
 def read_response(head: bytes, rewrite: Rewrite, *, bodiless: bool) -> PlainResponse | None:
     """The final response in `head`, which ends before the empty line; None where it is not plain, or ends by the connection's end.
 

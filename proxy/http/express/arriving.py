@@ -22,13 +22,14 @@ HIGH_WATER = 128 << 10  # bytes of a body kept before reading pauses
 class Arriving:
     """The Payload of `length` bytes, of which `first` are here; `read` is called when bytes were taken."""
 
-    __slots__ = ("_error", "_held", "_pieces", "_read", "_remaining", "_waiter")
+    __slots__ = ("_error", "_forgotten", "_held", "_pieces", "_read", "_remaining", "_waiter")
 
     def __init__(self, length: int, first: bytes, read: Callable[[], None]) -> None:
         self._pieces: deque[bytes] = deque([first] if first else [])
         self._held = len(first)
         self._remaining = length - len(first)
         self._read = read
+        self._forgotten = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -43,10 +44,11 @@ class Arriving:
             data, rest = data[: self._remaining], data[self._remaining :]
         else:
             rest = b""
-        self._pieces.append(data)
-        self._held += len(data)
         self._remaining -= len(data)
-        self._wake()
+        if not self._forgotten:
+            self._pieces.append(data)
+            self._held += len(data)
+            self._wake()
         return rest
 
     def fail(self, error: Exception) -> None:
@@ -55,7 +57,8 @@ class Arriving:
         self._wake()
 
     def forget(self) -> None:
-        """Nobody wants what is here."""
+        """Nobody wants the body: what is here and what comes is thrown away."""
+        self._forgotten = True
         self._pieces.clear()
         self._held = 0
 

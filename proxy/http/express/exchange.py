@@ -81,7 +81,7 @@ class Exchange:
         self._started = now
         self.deadline = now + active.first_deadline
         self._front.began(self)
-        connection.lend(self, plan.line + self._front.tail(active, token, plan.fields) + self._body)
+        connection.lend(self, plan.line + self._front.plans.tail(active, token, plan.fields, self._front) + self._body)
         return True
 
     def _kept_of(self, active: ActiveRoute) -> int | None:

@@ -5,27 +5,24 @@ One request is served at a time; bytes of the next ones wait, up to a bound, and
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from typing import TYPE_CHECKING, Literal, cast
 
 from proxy.errors import HeadTimeoutError
 from proxy.http.express.exchange import Exchange
-from proxy.http.express.plan import Plan
-from proxy.http.headers import Caller, encode_head, for_upstream
-from proxy.http.plain import REQUEST_LINE, read_fields
-from proxy.http.presence import Presence, cut
-from proxy.http.wire import MalformedError, check_unfinished
+from proxy.http.express.idle import Idle
+from proxy.http.express.plan import Plans
+from proxy.http.express.writing import Writing
+from proxy.http.plain import may_be_plain
+from proxy.http.presence import Presence
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Coroutine
 
-    from proxy.http.active import ActiveRoute
     from proxy.http.express.arriving import Arriving
     from proxy.http.express.server import ExpressServer
-    from proxy.http.plain import Fields
-    from proxy.oauth.token import Token
 
 _log = logging.getLogger(__name__)
 PIPELINE_LIMIT = 64 << 10  # bytes kept of requests that came before their turn
@@ -34,69 +31,47 @@ Phase = Literal["rest", "head", "body", "linger"]
 LINGER = 10.0  # seconds that a caller may go on sending a body that nobody wants, so that it sees its answer
 
 
-class Front(asyncio.Protocol):
+class Front(Writing):
     """One caller's connection."""
 
     __slots__ = (
-        "_block",
         "_buffer",
         "_exchange",
-        "_fields",
         "_half_closed",
-        "_head",
-        "_idle_since",
-        "_idle_timer",
+        "_idle",
         "_lane",
         "_payload",
         "_phase",
-        "_plan",
         "_presence",
         "_reading_held",
         "_retired",
-        "_tail",
-        "_tail_of",
         "_task",
         "_wanted",
-        "_writable",
-        "begun",
         "deadline",
-        "transport",
-        "writing_paused",
-        "written",
+        "plans",
     )
 
     def __init__(self, lane: ExpressServer) -> None:
+        super().__init__()
         self._lane = lane
-        self.transport: asyncio.Transport | None = None
         self._buffer = b""  # of requests that wait for their turn, or are not whole
         self._wanted = 0  # bytes of the buffer that make a whole request
         self._exchange: Exchange | None = None  # what is being served at a glance
         self._task: asyncio.Task[bool] | None = None  # or takes the walk
         self._payload: Arriving | None = None  # of the request in service, as long as it is not all here
         self._phase: Phase = "rest"  # what the deadline is of
-        self._head = b""  # the last request's, and what it means
-        self._block = b""  # its header block, its fields, and what they became for whom
-        self._plan: Plan | None = None
-        self._fields: Fields | None = None
-        self._tail = b""
-        self._tail_of: tuple[ActiveRoute | None, Token | None, Fields | None] = (None, None, None)
+        self.plans = Plans()
         self._presence = Presence(self, lane.loop)
-        self._writable: asyncio.Future[None] | None = None
         self._reading_held = False
         self._half_closed = False
         self._retired = False
-        self.writing_paused = False
-        self.begun: bool = False  # a byte of the final response was written
-        self.written = 0
         self.deadline = 0.0
-
-    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self._lane.fronts.add(self)
-        self._rest()
-        self._idle_timer = self._lane.loop.call_later(self._lane.limits.idle_timeout, self._look_idle)
+        lane = self._lane
+        self._idle = Idle(lane.limits.idle_timeout, lane.loop, lane.clock, rests=self._rests, end=self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         if self._payload is not None:
@@ -124,7 +99,7 @@ class Front(asyncio.Protocol):
         self._lane.fronts.discard(self)
         self._lane.ticker.forget(self)
         self.transport = None
-        self._idle_timer.cancel()
+        self._idle.stop()
         self._presence.stop()
         if self._exchange is not None:
             self._exchange.client_left()
@@ -132,8 +107,7 @@ class Front(asyncio.Protocol):
             self._payload.fail(ConnectionResetError("the client left in the middle of the body"))
         if self._task is not None:
             self._lane.loop.call_soon(self._task.cancel)  # not before its first step, which makes its walk responsible for its end
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_exception(ConnectionResetError("the client left"))
+        self._wake(ConnectionResetError("the client left"))
 
     def pause_writing(self) -> None:
         self.writing_paused = True
@@ -144,17 +118,8 @@ class Front(asyncio.Protocol):
         self.writing_paused = False
         if self._exchange is not None:
             self._exchange.resume()
-        elif self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-        elif not self._busy and self._buffer:
+        elif not self._wake() and not self._busy and self._buffer:
             self._next()
-
-    # what an answer needs of its caller
-
-    @property
-    def peername(self) -> object:
-        """The caller's address; a tuple on TCP."""
-        return self.transport.get_extra_info("peername") if self.transport is not None else None
 
     @property
     def closing(self) -> bool:
@@ -166,56 +131,10 @@ class Front(asyncio.Protocol):
         """Whether a request waits for the first byte of its answer."""
         return not self.begun and self._busy
 
-    def write(self, data: bytes) -> None:
-        """Send bytes to the caller.
-
-        Raises:
-            ConnectionResetError: the caller left.
-        """
-        if self.transport is None or self.transport.is_closing():
-            raise ConnectionResetError("the client left")
-        self.written += len(data)
-        self.transport.write(data)
-
-    def send(self, data: bytes) -> None:
-        """Send bytes to the caller; one who left is told by `client_left`."""
-        if self.transport is not None:
-            self.written += len(data)
-            self.transport.write(data)
-
-    async def drain(self) -> None:
-        """Wait until the caller takes more.
-
-        Raises:
-            ConnectionError: the caller left.
-        """
-        while self.writing_paused and self.transport is not None:
-            self._writable = self._lane.loop.create_future()
-            try:
-                await self._writable
-            finally:
-                self._writable = None
-
-    def cut(self) -> None:
-        """End the connection so that the caller sees an answer cut short: a reset, not an end."""
-        if self.transport is not None:
-            cut(self.transport)
-
-    def caller(self, host: bytes) -> Caller:
-        """Where a request for `host` came from."""
-        peer = self.peername
-        return Caller("http", host, str(peer[0]) if isinstance(peer, tuple) else "unix")
-
-    def tail(self, active: ActiveRoute, token: Token | None, fields: Fields) -> bytes:
-        """A request's head behind its first line, as `active` sends it; made once for requests that are alike."""
-        of = self._tail_of
-        if of[0] is not active or of[1] is not token or of[2] is not fields:
-            put = token.headers if token is not None else ()
-            headers = for_upstream(fields.headers, active.own.headers, self.caller(fields.host), fields.framing, put)
-            self._tail, self._tail_of = encode_head(b"", headers), (active, token, fields)
-        return self._tail
-
     # one request after another
+
+    def _rests(self) -> bool:
+        return not self._busy and not self._buffer
 
     @property
     def _busy(self) -> bool:
@@ -230,7 +149,8 @@ class Front(asyncio.Protocol):
         if end < 0:
             self._wait_for_head(buffer)
             return
-        plan = self._plan_of(buffer, end) if end <= self._lane.limits.head_limit else None
+        limits = self._lane.limits
+        plan = self.plans.of(self._lane.handler(), buffer[: end + 2], limits.max_headers) if end <= limits.head_limit else None
         if plan is None:
             self._hand_over()
             return
@@ -240,29 +160,12 @@ class Front(asyncio.Protocol):
             self._wanted = start + length
             self._wait("body", 0.0)
             return
-        if self._phase != "rest":
-            self._stop_waiting()
+        self._stop_waiting()
         exchange = Exchange(self, plan, buffer[start : start + length] if length else b"")
         self._buffer = buffer[start + length :]
         if here < length or not exchange.begin():
             payload = exchange.serve(self._regulate)
             self._payload = None if payload.is_eof() else payload
-
-    def _plan_of(self, buffer: bytes, end: int) -> Plan | None:
-        """What the request means whose head ends at `end`; None where it is not plain."""
-        handler, head = self._lane.handler(), buffer[: end + 2]
-        if head == self._head and self._plan is not None and handler is self._plan.handler:
-            return self._plan
-        line = REQUEST_LINE.match(head)
-        if line is None:
-            return None
-        block = head[line.end() :]
-        if block != self._block:
-            self._block, self._fields = block, read_fields(block, self._lane.limits.max_headers)
-        if self._fields is None:
-            return None
-        self._head, self._plan = head, Plan(handler, line[1], line[2], self._fields)
-        return self._plan
 
     def began(self, exchange: Exchange) -> None:
         """The request is being served at a glance."""
@@ -296,7 +199,7 @@ class Front(asyncio.Protocol):
         if not keep_alive:
             self._end()
             return
-        self._rest()
+        self._idle.begin()
         if self._buffer:
             self._next()
         if self._reading_held:
@@ -317,9 +220,6 @@ class Front(asyncio.Protocol):
 
     def _feed(self, payload: Arriving, data: bytes) -> bytes:
         rest = payload.feed(data)
-        if self._phase == "linger":
-            payload.forget()
-            rest = b""
         if payload.is_eof():
             self._payload = None
             if self._phase == "linger" and self.transport is not None:
@@ -341,15 +241,13 @@ class Front(asyncio.Protocol):
             self.transport.resume_reading()
             self._presence.read_again()
 
-    # what is not plain, and what takes too long
-
     def _hand_over(self) -> None:
         """From this request on, aiohttp's protocol serves the connection, until everything that came is answered."""
         transport, data = self.transport, self._buffer
         if transport is None:
             return
         self._stop_waiting()
-        self._idle_timer.cancel()
+        self._idle.stop()
         self._presence.stop()
         self._lane.fronts.discard(self)
         self.transport, self._buffer = None, b""
@@ -366,12 +264,7 @@ class Front(asyncio.Protocol):
         self.connection_made(transport)
 
     def _wait_for_head(self, buffer: bytes) -> None:
-        try:
-            check_unfinished(buffer)
-        except MalformedError:
-            self._hand_over()
-            return
-        if len(buffer) > self._lane.limits.head_limit or buffer[:1] == b"\r":
+        if len(buffer) > self._lane.limits.head_limit or not may_be_plain(buffer):
             self._hand_over()
         elif self._phase != "head":
             self._wait("head", self._lane.limits.head_timeout)
@@ -398,29 +291,8 @@ class Front(asyncio.Protocol):
             case _:
                 self.force_close()
 
-    def _rest(self) -> None:
-        self._idle_since = self._lane.clock()
-
-    def _look_idle(self) -> None:
-        """Close what rests for too long; one timer for a connection, not one for each request."""
-        limit = self._lane.limits.idle_timeout
-        left = limit if self._busy or self._buffer else self._idle_since + limit - self._lane.clock()
-        if left > 0:
-            self._idle_timer = self._lane.loop.call_later(left, self._look_idle)
-        elif self.transport is not None:
-            self.transport.close()
-
-    # the end
-
     def retire(self) -> None:
         """Close now if idle, else after the answer in progress; its body is still received."""
         self._retired = True
         if not self._busy and self.transport is not None:
             self.transport.close()
-
-    def force_close(self) -> None:
-        """The end of a stop: an answer in progress is cut, since an end would make it look whole."""
-        if self.begun:
-            self.cut()
-        elif self.transport is not None:
-            self.transport.abort()

@@ -8,14 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proxy.errors import ProxyError
+from proxy.http.headers import encode_head, for_upstream
+from proxy.http.plain import REQUEST_LINE, read_fields
 from proxy.http.retry import IDEMPOTENT
 from proxy.http.routing import request_line, split_target, upstream_path
 from proxy.http.wire import RequestHead
 
 if TYPE_CHECKING:
     from proxy.http.active import ActiveRoute
+    from proxy.http.express.writing import Writing
     from proxy.http.handler import Handler
     from proxy.http.plain import Fields
+    from proxy.oauth.token import Token
 
 METHODS = {name.encode("ascii"): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
@@ -51,3 +55,41 @@ class Plan:
     def head(self) -> RequestHead:
         """The request's head, as the walk knows it."""
         return RequestHead(self.method, self.target, 1, self.fields.headers, self.fields.framing)
+
+
+class Plans:
+    """What one caller asked last, and what it meant."""
+
+    __slots__ = ("_block", "_fields", "_head", "_plan", "_tail", "_tail_of")
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._plan: Plan | None = None
+        self._block = b""  # the header fields of `_head`
+        self._fields: Fields | None = None
+        self._tail = b""
+        self._tail_of: tuple[ActiveRoute | None, Token | None, Fields | None] = (None, None, None)
+
+    def of(self, handler: Handler, head: bytes, max_headers: int) -> Plan | None:
+        """What the request means whose `head` ends before the empty line; None where it is not plain."""
+        if head == self._head and self._plan is not None and self._plan.handler is handler:
+            return self._plan
+        line = REQUEST_LINE.match(head)
+        if line is None:
+            return None
+        block = head[line.end() :]
+        if block != self._block:
+            self._block, self._fields = block, read_fields(block, max_headers)
+        if self._fields is None:
+            return None
+        self._head, self._plan = head, Plan(handler, line[1], line[2], self._fields)
+        return self._plan
+
+    def tail(self, active: ActiveRoute, token: Token | None, fields: Fields, client: Writing) -> bytes:
+        """A request's head behind its first line, as `active` sends it with `token`."""
+        of = self._tail_of
+        if of[0] is not active or of[1] is not token or of[2] is not fields:
+            put = token.headers if token is not None else ()
+            headers = for_upstream(fields.headers, active.own.headers, client.caller(fields.host), fields.framing, put)
+            self._tail, self._tail_of = encode_head(b"", headers), (active, token, fields)
+        return self._tail

@@ -89,14 +89,16 @@ class Connection(asyncio.Protocol):
         self._receiver, self._clean = None, clean
 
     def hold(self) -> None:
-        """The receiver takes no more for now."""
+        """No more is taken for now."""
         if not self._reading_paused and self._transport is not None:
             self._reading_paused = True
             self._transport.pause_reading()
 
     def go_on(self) -> None:
-        """The receiver takes more."""
-        self._resume_reading()
+        """More is taken."""
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         """Send `data`; what a dead connection cannot take is lost, and `head` or `drain` says so."""
@@ -151,7 +153,7 @@ class Connection(asyncio.Protocol):
         data = response.pieces.popleft() if len(response.pieces) == 1 else b"".join(response.pieces)
         response.pieces.clear()
         self._kept = 0
-        self._resume_reading()
+        self.go_on()
         return data
 
     async def peek(self, size: int, *, pause: float = PEEK_PAUSE, total: float = PEEK_TOTAL) -> bytes:
@@ -206,7 +208,7 @@ class Connection(asyncio.Protocol):
         self._kept = 0
         self.idle_since = self._loop.time()
         if self._reading_paused:
-            self._resume_reading()
+            self.go_on()
 
     def alive(self) -> bool:
         """Whether the idle connection still stands, and nothing came on it unasked; an end of file counts as something."""
@@ -283,11 +285,6 @@ class Connection(asyncio.Protocol):
         if self._failure is None:
             self._failure = failure
         self._wake()
-
-    def _resume_reading(self) -> None:
-        if self._reading_paused and self._transport is not None:
-            self._reading_paused = False
-            self._transport.resume_reading()
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
