@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 JSON, RAW = ROOT / "build" / "bench.json", ROOT / "build" / "bench-raw.json"
 FOOTPRINT = "footprint"  # what is measured aside, beside the scenarios' names
 PARTS = [*SCENARIOS, FOOTPRINT]
-FULL, QUICK = Pace(7, 2.0, 1.0), Pace(3, 1.0, 0.5)
+FULL, QUICK = Pace(7, 1.5, 1.0), Pace(3, 0.8, 0.4)
 
 
 def say(line: str) -> None:

@@ -9,12 +9,14 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.bench import chart, raw, report
+from tests.bench.contenders.registry import CONTENDERS
 from tests.bench.goals import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tests.bench.contender import Contender
     from tests.bench.report import Table
     from tests.bench.results import Results
 
@@ -38,13 +40,23 @@ def replaced(text: str, name: str, content: str) -> str:
     return marked.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
 
 
-def write(results: Results, facts: Mapping[str, str], folder: Path) -> None:
-    """benchmarks.md between its marks, benchmarks.json with every round, benchmarks.svg and benchmarks.png."""
-    page = folder / "benchmarks.md"
+def cannot(contenders: Mapping[str, Contender]) -> str:
+    """A line for each contender that is missing somewhere, with its own reasons."""
+    lines = [(name, [f"`{scenario}`: {why}" for scenario, why in each.cannot.items()]) for name, each in contenders.items()]
+    return "\n".join(f"- {name}: {'; '.join(reasons)}" for name, reasons in lines if reasons)
+
+
+def write_page(results: Results, facts: Mapping[str, str], page: Path) -> None:
+    """The page with these numbers between its marks.
+
+    Raises:
+        ValueError: it lacks marks; it stays as it is.
+    """
     text = page.read_text(encoding="utf-8")
     for name, content in (
         ("goals", markdown(report.goal_cells(verdicts(results)), texts=1)),
         ("ratios", markdown(report.ratio_cells(results), texts=1)),
+        ("cannot", cannot(CONTENDERS)),
         ("footprint", markdown(report.footprint_cells(results), texts=1)),
         ("table", markdown(report.cells(results), texts=2)),
         ("faults", "\n".join(f"- {fault}" for fault in results.faults()) or "None."),
@@ -52,5 +64,10 @@ def write(results: Results, facts: Mapping[str, str], folder: Path) -> None:
     ):
         text = replaced(text, name, content)
     page.write_text(text, encoding="utf-8")
+
+
+def write(results: Results, facts: Mapping[str, str], folder: Path) -> None:
+    """benchmarks.md, benchmarks.json with every round, benchmarks.svg and benchmarks.png."""
+    write_page(results, facts, folder / "benchmarks.md")
     raw.write(results, facts, folder / "benchmarks.json")
     chart.draw(results, folder)

@@ -80,7 +80,6 @@ def sample(stage: Stage, entrant: Entrant, number: int, seconds: float) -> Sampl
     """One load of one entrant, and what it used meanwhile."""
     scenario = entrant.scenario
     load = replace(scenario.load, headers={**scenario.load.headers, **entrant.headers})
-    seconds *= scenario.times
     stage.upstream.taken()
     withdrawal = threading.Timer(seconds / 2, entrant.issuer.withdraw)
     if scenario.withdraws:
@@ -126,11 +125,11 @@ def heat(
     with ExitStack() as stack:
         entrants = [each for row in scenarios for each in _entrants(stage, stack, row, contenders, wanted, tell)]
         for entrant in entrants:
-            sample(stage, entrant, 0, pace.warm_up)
+            sample(stage, entrant, 0, pace.warm_up * entrant.scenario.warm_ups)
         for number in range(pace.rounds):
             at = number % max(1, len(entrants))
             for entrant in entrants[at:] + entrants[:at]:
-                yield sample(stage, entrant, number + 1, pace.seconds)
+                yield sample(stage, entrant, number + 1, pace.seconds * entrant.scenario.times)
 
 
 def _entrants(

@@ -29,6 +29,7 @@ class Scenario:
     routes: int = 1
     called: int = 100  # of the routes, as many in turn, from all over the table
     times: int = 1  # as long as other scenarios' loads
+    warm_ups: int = 1  # as long as others'
     tls: bool = False
     lifetime: int = 3600  # seconds that a token lives
     withdraws: bool = False  # in the middle of each round, every token that was issued
@@ -86,6 +87,7 @@ _ROWS = (
         routes=10_000,
         called=10_000,
         times=3,
+        warm_ups=5,  # until every route has a connection
         only=("bearerd", "envoy", "go", "nginx"),
         listed=False,
     ),

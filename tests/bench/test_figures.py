@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,6 @@ from tests.bench.results import Of, Results
 from tests.bench.rounds import Sample, faults_of
 from tests.bench.scenarios import SCENARIOS, heats
 from tests.bench.upstream import Served, served
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SAID = (
     "Running 1s test @ http://127.0.0.1:1/r0/open\n"
@@ -207,6 +205,17 @@ def test_only_what_stands_between_marks_is_replaced() -> None:
         docs.replaced("a\n<!-- t -->\nz", "t", "new")
 
 
+def test_a_page_says_what_a_contender_cannot() -> None:
+    """Who can everything has no line."""
+
+    @dataclass(frozen=True)
+    class Limited:
+        cannot: dict[str, str]
+
+    limited: Any = {"all": Limited({}), "fixed": Limited({"refresh": "it is fixed", "herd401": "the same"})}
+    assert docs.cannot(limited) == "- fixed: `refresh`: it is fixed; `herd401`: the same"
+
+
 def test_tables_have_a_column_for_all() -> None:
     """Every line has as many cells as its head, in each table."""
     results = Results([sample(), sample("envoy"), sample("go", errors=1, faults=("x",))], {"bearerd": {"idle_mb": 40.5}})
@@ -219,3 +228,14 @@ def test_tables_have_a_column_for_all() -> None:
         assert {len(line) for line in table} == {len(table[0])}
         assert len(table) > 1
         assert docs.markdown(table, 1).count("\n") == len(table)
+
+
+def test_the_page_is_written_whole(tmp_path: Path) -> None:
+    """Every part that is written has its marks in docs/benchmarks.md, and once written it is written the same again."""
+    page = tmp_path / "benchmarks.md"
+    page.write_text((Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text(encoding="utf-8"), encoding="utf-8")
+    docs.write_page(Results([sample(), sample("envoy", cpu=40)], {}), {"processor": "one"}, page)
+    once = page.read_text(encoding="utf-8")
+    assert "| get32: CPU beside envoy | 0.75 x | 0.60 x | 0.75 x | met |" in once
+    docs.write_page(Results([sample(), sample("envoy", cpu=40)], {}), {"processor": "one"}, page)
+    assert page.read_text(encoding="utf-8") == once

@@ -85,7 +85,7 @@ def script(load: Load, prefixes: list[str]) -> str:
 
 
 def run(load: Load, port: int, prefixes: list[str], seconds: float, folder: Path) -> Counted:
-    """One load of 127.0.0.1:`port`. wrk knows only whole seconds; a shorter one is ended as a person would end it, by SIGINT.
+    """One load of 127.0.0.1:`port`. wrk knows only whole seconds; another time is ended as a person would end it, by SIGINT.
 
     Raises:
         LoadError: wrk failed.
@@ -93,8 +93,9 @@ def run(load: Load, port: int, prefixes: list[str], seconds: float, folder: Path
     file = folder / "load.lua"
     file.write_text(script(load, prefixes), encoding="utf-8")
     url = f"http://127.0.0.1:{port}{prefixes[0]}{load.path}"
-    command = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(file), url]
-    if seconds < 1:
+    whole = seconds == int(seconds)
+    command = ["wrk", "-t1", f"-c{load.connections}", f"-d{int(seconds) + (not whole)}s", "--timeout", "10s", "-s", str(file), url]
+    if not whole:
         command = ["timeout", "--signal=INT", str(seconds), *command]
     done = subprocess.run(leashed(*command), capture_output=True, text=True, timeout=seconds + 30, check=False)
     return counted(done.stdout + done.stderr)
