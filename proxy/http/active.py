@@ -103,6 +103,7 @@ class ActiveRoute:
     policy: RetryPolicy = field(init=False)
     judged: frozenset[int] = field(init=False)  # statuses for which the policy is asked
     first_deadline: float = field(init=False)  # seconds that an answer's head may take
+    names_callers: bool = field(init=False)  # its requests say where they came from
     at_a_glance: bool = field(init=False)  # nothing about its requests is made for each send, or from what callers present
     budget: RetryBudget = field(default_factory=RetryBudget)
     running: int = 0
@@ -114,6 +115,7 @@ class ActiveRoute:
         self.policy = RetryPolicy(self.route)
         self.judged = frozenset({FORBIDDEN, *self.route.expired_when.status, *self.route.retry.statuses})
         self.first_deadline = min(self.route.timeout.response, self.route.timeout.total)
+        self.names_callers = self.route.forwarded != "none"
         self.at_a_glance = self.injected.fixed and not self.injected.query and not (self.token and self.token.presented)
 
     def at(self, token: Token | None) -> Upstream:

@@ -13,11 +13,9 @@ from proxy.egress import way_out
 from proxy.http.active import Upstream
 from proxy.http.headers import HeaderPolicy
 from proxy.http.upstream import ConnectionPool, Connector
-from proxy.http.upstream.connect import tls_context
+from proxy.trust import Trust
 
 if TYPE_CHECKING:
-    import ssl
-
     from proxy.egress import Egress
     from proxy.http.routing import Route
     from proxy.http.upstream import Resolver
@@ -25,12 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Opens upstreams; `presented` are headers in which callers show whose token is asked for, and which go no further."""
+    """Opens upstreams; `presented` are headers in which callers show whose token is asked for, and which go no further.
+
+    `trust` may be shared with others, and then so are the contexts of those who say the same.
+    """
 
     resolver: Resolver
     egress: Egress
     presented: tuple[str, ...] = ()
-    _contexts: dict[str, ssl.SSLContext | None] = field(default_factory=dict)  # by scheme
+    trust: Trust = field(default_factory=Trust)
 
     def __call__(self, route: Route) -> Upstream:
         """The upstream that `route` names, not connected yet.
@@ -39,9 +40,8 @@ class Opening:
             OSError: a TLS file is missing or unreadable (ssl.SSLError is one).
         """
         target = route.upstream
-        if target.scheme not in self._contexts:
-            self._contexts[target.scheme] = tls_context(route, self.egress.ca)
+        context = self.trust.context(route.tls, self.egress.ca) if target.scheme == "https" else None
         out = way_out(target.host, self.egress, own=route.proxy, key=f"routes.{route.name}.proxy")
-        connector = Connector(route, resolver=self.resolver, context=self._contexts[target.scheme], egress=out)
+        connector = Connector(route, resolver=self.resolver, context=context, egress=out)
         pool = ConnectionPool(connector, route.pool, clock=time.monotonic, name=route.name, wait=route.timeout.response)
         return Upstream(route, HeaderPolicy.of(route, self.presented), pool)

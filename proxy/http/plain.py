@@ -25,7 +25,7 @@ _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # A usual method, a path in the characters of RFC 3986, HTTP/1.1; its groups are the method and the target.
 REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*+) HTTP/1\.1\r\n")
 _REQUEST_FIELDS = re.compile(rb"(?:" + _NAME + rb": [!-~][ -~]*+\r\n)++")
-_FIELD = re.compile(rb"([^:]+): ([^\r]+)\r\n")
+_FIELD = re.compile(rb"([^:]++): ([^\r]++)\r\n")
 _TOKEN = re.compile(_NAME)
 _VALUE = rb"[!-~\x80-\xff][\t -~\x80-\xff]*+(?<![\t ])"
 _OTHER = rb"Content-Type: " + _VALUE + rb"|Server: " + _VALUE + rb"|(?![CKLPSTUHckpstulh])" + _NAME + rb": " + _VALUE
@@ -38,7 +38,7 @@ _USUAL = re.compile(
     rb"|(?(3)(?!)|(\r\n[Cc]onnection: [Kk]eep-[Aa]live))"
     rb"|\r\n(?!" + _NOTED + rb")" + _NAME + rb": " + _VALUE + rb")(?=\r|\Z))*+"
 )
-_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*")
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*+")
 _TEXT = bytes({9, *range(0x20, 0x7F), *range(0x80, 0x100)})  # what a field may hold (RFC 9110 §5.5)
 _CONNECTION = frozenset({b"keep-alive", b"close"})
 _NO_CONTENT = 204
@@ -82,7 +82,7 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
         match name.lower():
             case b"host":
                 host = value
-            case b"connection":
+            case b"connection" | b"proxy-connection":  # aiohttp's parser takes the one for the other
                 option = value.lower()
                 keep_alive = keep_alive and option == b"keep-alive"
                 if option not in {b"close", b"keep-alive"}:

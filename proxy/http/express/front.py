@@ -60,7 +60,7 @@ class Front(Writing):
         self._task: asyncio.Task[bool] | None = None  # or takes the walk
         self._payload: Arriving | None = None  # of the request in service, as long as it is not all here
         self._phase: Phase = "rest"  # what the deadline is of
-        self.plans = Plans()
+        self.plans = lane.spare.pop() if lane.spare else Plans()
         self._presence = Presence(self, lane.loop)
         self._reading_held = False
         self._half_closed = False
@@ -96,8 +96,7 @@ class Front(Writing):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
-        self._lane.fronts.discard(self)
-        self._lane.ticker.forget(self)
+        self._lane.forget(self)
         self.transport = None
         self._idle.stop()
         self._presence.stop()

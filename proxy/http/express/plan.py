@@ -58,7 +58,7 @@ class Plan:
 
 
 class Plans:
-    """What one caller asked last, and what it meant."""
+    """What was asked last on one connection, and what it meant; when that ends, the next connection has it."""
 
     __slots__ = ("_block", "_fields", "_head", "_plan", "_tail", "_tail_of")
 
@@ -68,7 +68,7 @@ class Plans:
         self._block = b""  # the header fields of `_head`
         self._fields: Fields | None = None
         self._tail = b""
-        self._tail_of: tuple[ActiveRoute | None, Token | None, Fields | None] = (None, None, None)
+        self._tail_of: tuple[ActiveRoute | None, Token | None, Fields | None, Writing | None] = (None, None, None, None)
 
     def of(self, handler: Handler, head: bytes, max_headers: int) -> Plan | None:
         """What the request means whose `head` ends before the empty line; None where it is not plain."""
@@ -87,9 +87,9 @@ class Plans:
 
     def tail(self, active: ActiveRoute, token: Token | None, fields: Fields, client: Writing) -> bytes:
         """A request's head behind its first line, as `active` sends it with `token`."""
-        of = self._tail_of
-        if of[0] is not active or of[1] is not token or of[2] is not fields:
+        of, named = self._tail_of, client if active.names_callers else None
+        if of[0] is not active or of[1] is not token or of[2] is not fields or of[3] is not named:
             put = token.headers if token is not None else ()
             headers = for_upstream(fields.headers, active.own.headers, client.caller(fields.host), fields.framing, put)
-            self._tail, self._tail_of = encode_head(b"", headers), (active, token, fields)
+            self._tail, self._tail_of = encode_head(b"", headers), (active, token, fields, named)
         return self._tail

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.http.cutter import Limits
+    from proxy.http.express.plan import Plans
     from proxy.http.handler import Handler
     from proxy.http.listener import ClientServer
+
+SPARE = 64  # plans that are kept for new connections
 
 
 class ExpressServer:
@@ -36,10 +39,18 @@ class ExpressServer:
         self.clock = time.monotonic
         self.ticker = Ticker(self.loop, self.clock)
         self.fronts: set[Front] = set()
+        self.spare: list[Plans] = []  # of connections that ended
         self._walks: set[asyncio.Task[bool]] = set()
 
     def __call__(self) -> Front:
         return Front(self)
+
+    def forget(self, front: Front) -> None:
+        """The connection ended; its plans are the next one's, since who connects anew for each call repeats itself too."""
+        self.fronts.discard(front)
+        self.ticker.forget(front)
+        if len(self.spare) < SPARE:
+            self.spare.append(front.plans)
 
     def own(self, walk: asyncio.Task[bool]) -> None:
         """A request's walk, which is awaited at the end."""

@@ -133,23 +133,6 @@ class Connector:
         return UpstreamTLSError(facts, key=key, log_detail=str(exc))
 
 
-def tls_context(route: Route, extra_ca: str | None) -> ssl.SSLContext | None:
-    """The TLS side of `route`: system trust, `egress.ca` and `tls.ca` added, client certificate, ALPN http/1.1; None for http.
-
-    Raises:
-        OSError: a file is missing or unreadable (ssl.SSLError is one: not a certificate or key).
-    """
-    if route.upstream.scheme != "https":
-        return None
-    context = ssl.create_default_context()
-    for path in filter(None, (extra_ca, route.tls.ca)):
-        context.load_verify_locations(path)
-    if route.tls.cert:
-        context.load_cert_chain(route.tls.cert, route.tls.key)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 async def _connect_answer(sock: socket.socket, request: bytes) -> int:
     """The status of a proxy's answer; nothing behind its head is read."""
     loop = asyncio.get_running_loop()
