@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,8 +44,8 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     match value:
         case msgspec.Struct():
             dot = f"{path}." if path else ""
-            for field in msgspec.structs.fields(type(value)):
-                yield from leaves(getattr(value, field.name), dot + field.encode_name)
+            for name, key in _fields(type(value)):
+                yield from leaves(getattr(value, name), dot + key)
         case dict():
             for name, member in value.items():
                 yield from leaves(member, f"{path}.{name}")
@@ -53,6 +54,11 @@ def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
                 yield from leaves(member, f"{path}[{index}]")
         case _:
             yield path, value
+
+
+@cache  # msgspec reads a type's annotations anew each time, which 10,000 routes feel
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    return tuple((field.name, field.encode_name) for field in msgspec.structs.fields(kind))
 
 
 def secrets_of(grant: object) -> dict[Secret, str]:
