@@ -29,13 +29,12 @@ from proxy.oauth.signing.signer import KeySigner
 from proxy.oauth.source import CachedTokenSource
 from proxy.oauth.store import TokenStore
 from proxy.oauth.transport import TokenTransport
-from proxy.oauth.transport import tls_context as token_tls_context
 from proxy.oauth.walk import presented
-from proxy.parts import bound, files_of, key_of, tls_files, used
+from proxy.parts import bound, files_of, injected_names, key_of, tls_files, used
+from proxy.trust import Trust
 from proxy.watch import mark
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterable, Mapping
 
     from proxy.egress import Egress
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
     from proxy.metrics import Metrics
     from proxy.oauth.credential import Credential
     from proxy.oauth.grants import Grant
-    from proxy.oauth.options import TokenTLS
     from proxy.oauth.token import Token, TokenKey
     from proxy.settings.model import Settings
 
@@ -107,9 +105,11 @@ class App:
         self._metrics = metrics
         self.others: Others = before.others if before else Others()
         self.signer: KeySigner = before.signer if before else KeySigner(wall=time.time, unique=_unguessable)
-        self._contexts: dict[TokenTLS, ssl.SSLContext] = {}
+        self._trust = Trust()  # of this configuration's files as they are now
         self.marks = {file: mark(file) for file in tls_files(settings)}
-        self.aliases = {alias: self._alias(used(said, settings.routes), before) for alias, said in settings.credentials.items()}
+        named = injected_names(settings.routes)
+        self.aliases = {alias: self._alias(used(said, named), before) for alias, said in settings.credentials.items()}
+        self._tokens = {alias: route_token(built) for alias, built in self.aliases.items()}
         self.routes = {route.name: self._route(route, before) for route in settings.routes}
         self.signer.keep({alias.key.family for app in filter(None, (before, self)) for alias in app.aliases.values()})
         self.others.aliases = self.aliases  # last: a configuration that cannot be built leaves the one before it whole
@@ -195,7 +195,7 @@ class App:
         said = credential.endpoint.token_request if credential.endpoint else TokenRequestOptions()
         transport = TokenTransport(
             credential.alias,
-            tls=self._tls(said.tls),
+            tls=self._trust.context(said.tls, egress.ca),
             server_name=said.tls.server_name,
             egress=egress,
             own=said.proxy,
@@ -215,22 +215,16 @@ class App:
             on_next_secret=self._events.next_secret_used,
         )
 
-    def _tls(self, own: TokenTLS) -> ssl.SSLContext:
-        """One context for all aliases that say the same: reading the system's trust takes milliseconds."""
-        if own not in self._contexts:
-            self._contexts[own] = token_tls_context(self.settings.egress.ca, own)
-        return self._contexts[own]
-
     def _route(self, said: Route, before: App | None) -> ActiveRoute:
         egress, route = self.settings.egress, bound(said, self.settings.credentials.get(said.credential))
         known = before.routes.get(route.name) if before else None
-        token = self._route_token(route)
+        token = None if route.credential == "none" else self._tokens[route.credential]
         same = (
             known is not None and known.route == route and known.token == token and before is not None and before.settings.egress == egress
         )
         if known is not None and same and self._same_files(before, egress.ca, *files_of(route.tls)):
             return known
-        opened = Opening(self.resolver, egress, token.presented if token else ())
+        opened = Opening(self.resolver, egress, token.presented if token else (), self._trust)
         return ActiveRoute(
             own=opened(route),
             opened=opened,
@@ -243,11 +237,6 @@ class App:
     def _same_files(self, before: App | None, *files: str | None) -> bool:
         """Whether these files hold what they held when `before` read them."""
         return before is not None and all(self.marks[file] == before.marks.get(file) for file in files if file is not None)
-
-    def _route_token(self, route: Route) -> RouteToken | None:
-        if route.credential == "none":
-            return None
-        return route_token(self.aliases[route.credential])
 
 
 def _in_turn(grant: Grant, store: TokenStore, key: TokenKey) -> bool:

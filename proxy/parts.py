@@ -36,10 +36,17 @@ def files_of(tls: RouteTLS | TokenTLS) -> tuple[str | None, ...]:
     return tls.ca, tls.cert, tls.key
 
 
-def used(credential: Credential, routes: Iterable[Route]) -> Credential:
-    """The credential with the names of its answer's parts that these routes put on calls."""
-    names = {name for route in routes if route.credential == credential.alias for name in names_of(route.inject)}
-    return msgspec.structs.replace(credential, kept=frozenset(name for name in names if name.startswith("response.")))
+def injected_names(routes: Iterable[Route]) -> dict[str, set[str]]:
+    """By alias, the names of its answer's parts that these routes put on calls."""
+    named: dict[str, set[str]] = {}
+    for route in routes:
+        named.setdefault(route.credential, set()).update(name for name in names_of(route.inject) if name.startswith("response."))
+    return named
+
+
+def used(credential: Credential, named: Mapping[str, set[str]]) -> Credential:
+    """The credential with the names, `named` by alias, for which parts of its answer are kept."""
+    return msgspec.structs.replace(credential, kept=frozenset(named.get(credential.alias, ())))
 
 
 def key_of(credential: Credential, marks: Mapping[str, str]) -> TokenKey:

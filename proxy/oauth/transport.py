@@ -6,7 +6,6 @@ No redirect, no cookie, no environment; what is resolved is checked before it is
 from __future__ import annotations
 
 import socket
-import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -24,27 +23,13 @@ from proxy.oauth.response import MAX_RESPONSE
 from proxy.secrets.introduction import IntroductionError, introduction
 
 if TYPE_CHECKING:
+    import ssl
+
     from proxy.egress import EgressProxy, WayOut
-    from proxy.oauth.options import TokenTLS
 
 NO_EGRESS = Egress()
 CONNECTIONS = 10  # at once, per credential
 _PROXY_AUTHENTICATION = 407
-
-
-def tls_context(ca: str | None = None, own: TokenTLS | None = None) -> ssl.SSLContext:
-    """The system's trust, and the CA files beside it; with the client's certificate where it has one.
-
-    Raises:
-        OSError: a file cannot be read, or is not PEM (ssl.SSLError).
-    """
-    context = ssl.create_default_context()
-    for file in (ca, own.ca if own else None):
-        if file is not None:
-            context.load_verify_locations(cafile=file)
-    if own is not None and own.cert is not None:
-        context.load_cert_chain(own.cert, own.key, password="")
-    return context
 
 
 class CheckedResolver(AbstractResolver):

@@ -11,10 +11,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from proxy.oauth.credential import Credential
 from proxy.oauth.endpoint import TokenEndpoint
+from proxy.oauth.options import TokenTLS
 from proxy.oauth.signing.signer import KeySigner
 from proxy.oauth.store import TokenStore
 from proxy.oauth.token import TokenKey
-from proxy.oauth.transport import TokenTransport, tls_context
+from proxy.oauth.transport import TokenTransport
+from proxy.trust import Trust
 from tests.fakes.credentials import EPOCH
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ class Bench:
     def endpoint(self, grant: Grant, *, tls: ssl.SSLContext | None = None, **transport: Any) -> TokenEndpoint:
         """The alias crm's endpoint; `transport` are options of TokenTransport."""
         allowed = {"allow_link_local": grant.allow_link_local, "allow_plaintext": True}  # names of these tests resolve to loopback
-        way = TokenTransport("crm", tls=tls or tls_context(), **{**allowed, **transport})
+        way = TokenTransport("crm", tls=tls or Trust().context(TokenTLS(), None), **{**allowed, **transport})
         made = TokenEndpoint(
             Credential(alias="crm", grant=grant),
             way,

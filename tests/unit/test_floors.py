@@ -77,6 +77,7 @@ FLOORS = (
     },
     {
         "proxy.secrets.*",
+        "proxy.trust",
         "proxy.oauth.signing.*",
         "proxy.oauth.allowance",
         "proxy.oauth.store",

@@ -12,7 +12,7 @@ from proxy.http.routing import Inject, Route, RouteTLS
 from proxy.oauth.credential import Credential
 from proxy.oauth.options import TokenRequestOptions, TokenTLS
 from proxy.oauth.template import Template
-from proxy.parts import bound, key_of, used
+from proxy.parts import bound, injected_names, key_of, used
 from tests.fakes.credentials import crm
 
 OWN = TokenTLS(cert="c.pem", key="c.key")
@@ -33,7 +33,9 @@ def test_names_of_the_answer() -> None:
     """Those of every route with this credential; what is not of an answer needs no keeping."""
     routes = [injecting("${response.a}", "fixed", "${request.path}"), injecting("${base64(${response.b.c})}"), injecting("${token}")]
     other = injecting("${response.other}", credential="erp")
-    assert used(Credential(alias="crm", grant=crm()), [*routes, other]).kept == {"response.a", "response.b.c"}
+    named = injected_names([*routes, other])
+    assert used(Credential(alias="crm", grant=crm()), named).kept == {"response.a", "response.b.c"}
+    assert used(Credential(alias="unused", grant=crm()), named).kept == set()
 
 
 def test_keys() -> None:

@@ -20,8 +20,9 @@ from proxy.egress import Egress, EgressProxy
 from proxy.oauth.exchange import Scope, TokenRequest
 from proxy.oauth.options import TokenRequestOptions, TokenTLS
 from proxy.oauth.response import MAX_RESPONSE
-from proxy.oauth.transport import TokenTransport, tls_context
+from proxy.oauth.transport import TokenTransport
 from proxy.secrets.sources import Env, Text
+from proxy.trust import Trust
 from proxy.units import FilePath, Seconds
 from tests.fakes.credentials import crm
 from tests.fakes.exchanges import GOOD, KEY, Bench, NamesAt, Server, serve
@@ -63,7 +64,7 @@ async def secure(authority: trustme.CA) -> AsyncGenerator[Server, None]:
 
 
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    context = tls_context()
+    context = Trust().context(TokenTLS(), None)
     authority.configure_trust(context)
     return context
 
@@ -275,7 +276,7 @@ async def test_ca_file(secure: Server, authority: trustme.CA, bench: Bench, tmp_
     """egress.ca adds to the system's trust."""
     file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
-    check(await bench.endpoint(plain(f"https://127.0.0.1:{secure.port}/"), tls=tls_context(str(file))).fetch(KEY))
+    check(await bench.endpoint(plain(f"https://127.0.0.1:{secure.port}/"), tls=Trust().context(TokenTLS(), str(file))).fetch(KEY))
 
 
 async def test_unknown_ca(secure: Server, bench: Bench) -> None:
@@ -459,8 +460,8 @@ async def test_client_certificate(authority: trustme.CA, bench: Bench, tmp_path:
     client.private_key_pem.write_to_path(str(key))
     own = TokenTLS(ca=FilePath(str(ca)), cert=FilePath(str(cert)), key=FilePath(str(key)))
     url = f"https://127.0.0.1:{server.port}/"
-    check(await bench.endpoint(plain(url), tls=tls_context(None, own)).fetch(KEY))
-    error = await refused(bench.endpoint(plain(url), tls=tls_context(str(ca))))
+    check(await bench.endpoint(plain(url), tls=Trust().context(own, None)).fetch(KEY))
+    error = await refused(bench.endpoint(plain(url), tls=Trust().context(TokenTLS(), str(ca))))
     assert error.status >= 502
     assert len(server.seen) == 1
     await runner.cleanup()
@@ -484,7 +485,7 @@ async def test_what_an_answer_holds(server: Server) -> None:
         return answer
 
     server.answer = cookies
-    transport = TokenTransport("crm", tls=tls_context())
+    transport = TokenTransport("crm", tls=Trust().context(TokenTLS(), None))
     said = await transport.send(TokenRequest(f"{server.url}/x?a=b", b"", {"Accept": "application/json"}, "GET"))
     await transport.aclose()
     assert (said.status, said.body, said.headers["x-token"], said.cookies) == (418, b"short and stout", "t", ("a=1; Path=/", "b=2"))
@@ -495,7 +496,7 @@ async def test_what_an_answer_holds(server: Server) -> None:
 
 async def test_end_and_new_begin(server: Server) -> None:
     """A transport that was ended may be ended again, and used again."""
-    transport = TokenTransport("crm", tls=tls_context())
+    transport = TokenTransport("crm", tls=Trust().context(TokenTLS(), None))
     await transport.aclose()
     for _ in range(2):
         assert (await transport.send(TokenRequest(server.url, b"", {}))).status == 200

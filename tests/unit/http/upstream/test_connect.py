@@ -26,8 +26,8 @@ from proxy.errors import (
 from proxy.http.address import UpstreamURL
 from proxy.http.routing import Route, RouteTLS, Timeout
 from proxy.http.upstream import Connection, Connector, Resolver
-from proxy.http.upstream.connect import tls_context
 from proxy.secrets.sources import Env, Text
+from proxy.trust import Trust
 from proxy.units import Seconds
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def connector(
         timeout=Timeout(connect=Seconds(connect)),
         **facts,
     )
-    context = tls_context(route, str(ca) if ca else None)
+    context = Trust().context(route.tls, str(ca) if ca else None) if route.upstream.scheme == "https" else None
     out = way_out(route.upstream.host, Egress(proxy=proxy, **who or {}), own=own, key="routes.r.proxy")
     return Connector(route, resolver=Resolver(asyncio.get_running_loop().time), context=context, egress=out)
 
