@@ -89,7 +89,7 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
                     return None
             case b"idempotency-key":
                 idempotency_key = True
-            case b"transfer-encoding" | b"expect" | b"upgrade":
+            case b"transfer-encoding" | b"expect" | b"upgrade" | b"sec-websocket-key1":  # the last one aiohttp refuses
                 return None
             case _:
                 pass
