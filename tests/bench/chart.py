@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from tests.bench.results import Results
 
-SHOWN = ("get32", "get256", "post10k", "big1m", "close")
+SHOWN = ("get32", "vary32", "get256", "post10k", "big1m", "close")
+LONGEST = 4.0  # a bar beyond it is cut, and its label says so
 OURS, OTHERS = "#1f6f8b", "#b8c4c8"
 
 
@@ -37,7 +38,7 @@ def draw(results: Results, folder: Path) -> None:
     if not panels:
         return
     with rc_context({"svg.hashsalt": "bearerd", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}):
-        figure = Figure(figsize=(2.6 * len(panels), 2.9), layout="constrained")
+        figure = Figure(figsize=(2.3 * len(panels), 2.9), layout="constrained")
         for at, (name, rows) in enumerate(panels.items()):
             _panel(figure.add_subplot(1, len(panels), at + 1), name, rows)
         figure.suptitle("processor time for a call, as a ratio to Envoy's in the same rounds; less is better")
@@ -47,12 +48,16 @@ def draw(results: Results, folder: Path) -> None:
 
 def _panel(axes: Axes, name: str, rows: list[tuple[str, float]]) -> None:
     labels, ratios = [row[0] for row in rows], [row[1] for row in rows]
-    drawn = axes.barh(range(len(rows)), ratios, color=[OURS if label.startswith("bearerd") else OTHERS for label in labels])
-    axes.bar_label(drawn, fmt="%.2f", padding=3)
+    drawn = axes.barh(
+        range(len(rows)),
+        [min(ratio, LONGEST) for ratio in ratios],
+        color=[OURS if label.startswith("bearerd") else OTHERS for label in labels],
+    )
+    axes.bar_label(drawn, [f"{ratio:.2f}" + (" (cut)" if ratio > LONGEST else "") for ratio in ratios], padding=3)
     axes.axvline(1, color="#444444", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), labels)
     axes.invert_yaxis()
-    axes.set_xlim(0, max(ratios) * 1.25)
+    axes.set_xlim(0, min(max(ratios), LONGEST) * 1.35)
     axes.set_xticks([])
     axes.set_title(name)
     for side in ("top", "right", "bottom"):

@@ -82,6 +82,8 @@ GOALS = (
     beside("get32", "go", 0.75, 0.60),
     beside("get32", "naive", 0.25, 0.20),
     beside("get32", "nginx", None, 2.0),
+    beside("vary32", "envoy", None, None),
+    beside("vary32", "go", None, None),
     beside("get256", "envoy", 0.55, 0.45),
     beside("get256", "go", 0.55, 0.45),
     beside("post10k", "envoy", 0.80, 0.65),
@@ -100,7 +102,7 @@ GOALS = (
 )
 NEEDED = frozenset(of for goal in GOALS for of in goal.measure.needs)
 
-Outcome = Literal["stretch", "met", "missed", "not measured"]
+Outcome = Literal["stretch", "met", "missed", "not measured", "no goal"]
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,11 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """`stretch` is more than met; where nothing is set but a stretch, it is that or missed."""
+        """`stretch` is more than met; where nothing is set but a stretch, it is that or missed; where nothing is set, it is told."""
         if self.measured is None:
             return "not measured"
+        if self.goal.most is None and self.goal.stretch is None:
+            return "no goal"
         if self.goal.stretch is not None and self.measured <= self.goal.stretch:
             return "stretch"
         return "met" if self.goal.most is not None and self.measured <= self.goal.most else "missed"

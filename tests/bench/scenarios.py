@@ -46,6 +46,7 @@ class Scenario:
 
 
 GET32 = Load()
+VARIED = Load(varied=100)
 HERD = Load(connections=500)
 
 _ROWS = (
@@ -55,9 +56,9 @@ _ROWS = (
     Scenario(name="post10k", says="POST 10 KiB, 32 connections", load=Load(method="POST", path="/orders", body=10 << 10)),
     Scenario(name="big1m", says="GET 1 MiB, 8 connections", load=Load(connections=8, path="/big"), body=BIG),
     Scenario(name="close", says="GET 1 KiB, a connection for each call, 32 at once", load=Load(headers={"Connection": "close"})),
-    Scenario(name="routes1", says="GET 1 KiB, 32 connections, 1 route", load=GET32, heat="routes"),
-    Scenario(name="routes100", says="the same over 100 routes in turn", load=GET32, heat="routes", routes=100),
-    Scenario(name="routes10k", says="the same over 100 of 10,000 routes in turn", load=GET32, heat="routes", routes=10_000),
+    Scenario(name="routes1", says="the same, 100 requests that differ, 1 route", load=VARIED, heat="routes"),
+    Scenario(name="routes100", says="the same over 100 routes in turn", load=VARIED, heat="routes", routes=100),
+    Scenario(name="routes10k", says="the same over 100 of 10,000 routes in turn", load=VARIED, heat="routes", routes=10_000),
     Scenario(name="tls", says="GET 1 KiB, 32 connections, the API speaks TLS", load=GET32, tls=True),
     Scenario(name="refresh", says="GET 1 KiB, 32 connections, tokens that live for a second", load=GET32, heat="refresh", lifetime=1),
     Scenario(name="refresh" + STEADY, says="the same with one token", load=GET32, heat="refresh", only=OURS, listed=False),
@@ -78,6 +79,12 @@ _ROWS = (
         says="20 connections to an API that takes 5 ms: about half load",
         load=Load(connections=20),
         api="late",
+        listed=False,
+    ),
+    Scenario(
+        name="vary32",
+        says="get32 with 10,000 requests that differ, in query and header: who remembers a request has nothing of it",
+        load=Load(varied=10_000),
         listed=False,
     ),
     Scenario(

@@ -54,10 +54,13 @@ def test_what_wrk_did_not_say_is_an_error(said: str) -> None:
         wrk.counted(said)
 
 
-def test_several_prefixes_take_turns() -> None:
-    """With one prefix wrk makes its request once; with several there is a request for each."""
+def test_what_differs_takes_turns() -> None:
+    """One request is made once; there are as many as shall differ, and at least one for each prefix."""
     assert "request = " not in wrk.script(wrk.Load(), ["/r0"])
-    assert '{"/r0/open", "/r7/open"}' in wrk.script(wrk.Load(), ["/r0", "/r7"])
+    several = wrk.script(wrk.Load(), ["/r0", "/r7"])
+    assert '{"/r0/open", "/r7/open"}' in several
+    assert "for at = 1, 2 do" in several
+    assert "for at = 1, 9 do" in wrk.script(wrk.Load(varied=9), ["/r0", "/r7"])
 
 
 def test_the_log_of_the_api_is_counted() -> None:
@@ -142,6 +145,7 @@ def test_without_a_round_that_counts_there_is_no_figure() -> None:
         (1.01, 1.0, 0.5, "missed"),
         (1.0, 1.0, None, "met"),
         (3.0, None, 2.0, "missed"),
+        (3.0, None, None, "no goal"),
     ],
 )
 def test_a_goal_is_judged_by_its_number(measured: float | None, most: float | None, stretch: float | None, outcome: str) -> None:

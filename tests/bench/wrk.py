@@ -34,6 +34,7 @@ class Load:
     path: str = "/open"
     body: int = 0  # bytes of each request's body
     headers: Mapping[str, str] = field(default_factory=dict)
+    varied: int = 1  # requests that differ, in their query and in a header, and take turns
 
 
 @dataclass(frozen=True)
@@ -68,19 +69,29 @@ def counted(said: str) -> Counted:
     )
 
 
+VARIED = """\
+local paths, made, turn = {%s}, {}, 0
+init = function()
+  for at = 1, %d do
+    wrk.headers["X-Request-Id"] = "request-" .. at
+    made[at] = wrk.format(nil, paths[(at - 1) %% #paths + 1] .. "?id=" .. at)
+  end
+end
+request = function()
+  turn = turn %% #made + 1
+  return made[turn]
+end"""
+
+
 def script(load: Load, prefixes: list[str]) -> str:
-    """The Lua that wrk runs. One prefix: wrk makes the request once. Several: each is made once, and they take turns."""
+    """The Lua that wrk runs: it makes its one request once, or those that differ, which then take turns over the prefixes."""
     lines = [f"wrk.method = {json.dumps(load.method)}"]
     lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in load.headers.items()]
     if load.body:
         lines.append(f'wrk.body = string.rep("x", {load.body})')
-    if len(prefixes) > 1:
-        paths = ", ".join(json.dumps(each + load.path) for each in prefixes)
-        lines += [
-            f"local paths, made, turn = {{{paths}}}, {{}}, 0",
-            "init = function() for at, path in ipairs(paths) do made[at] = wrk.format(nil, path) end end",
-            "request = function() turn = turn % #made + 1; return made[turn] end",
-        ]
+    requests = max(load.varied, len(prefixes))
+    if requests > 1:
+        lines.append(VARIED % (", ".join(json.dumps(each + load.path) for each in prefixes), requests))
     return "\n".join([*lines, DONE])
 
 
