@@ -5,11 +5,10 @@ The walk writes here; metrics, access line and Proxy-Status read it.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Protocol
 
 from proxy.errors import ExpectationFailedError
-from proxy.http.headers import Caller, encode_head, for_client, replace_query
+from proxy.http.headers import Caller, encode_head, for_client, replace_query, request_id_of
 from proxy.http.routing import request_line, shown_path, upstream_path
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from proxy.oauth.token import Token
 
 CLIENT_LEFT = 499  # what is counted when the caller left before an answer began
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Client(Protocol):
@@ -137,7 +135,7 @@ class Call:
                 case b"idempotency-key":
                     self.idempotency_key = True
                 case b"x-request-id":
-                    self._request_id = value.decode("ascii") if _REQUEST_ID.fullmatch(value) else ""
+                    self._request_id = request_id_of(value)
                 case _:
                     pass
         peer = self.client.peername

@@ -37,7 +37,7 @@ class Handler:
         self._table = table
         self._routes = routes
         self._unmatched = metrics.route("")
-        self._logs = logs
+        self.logs = logs
         self._world = world
         self.clock = world.clock
         self.new_id = world.new_id
@@ -102,7 +102,7 @@ class Handler:
             call.code = "client_left"
             raise
         except Exception as exc:  # noqa: BLE001  # a fault of ours costs this request, never the process
-            self._logs.event("error", "internal_error", request_id=call.request_id, exc_info=exc)
+            self.logs.event("error", "internal_error", request_id=call.request_id, exc_info=exc)
             self._answer(call, InternalError("see the log"))
         finally:
             self._finish(call)
@@ -113,7 +113,7 @@ class Handler:
         request_id = self.new_id()
         self._unmatched.started()
         self._unmatched.finished("", error.status, 0.0)
-        self._logs.failed(error, request_id=request_id)
+        self.logs.failed(error, request_id=request_id)
         with suppress(ConnectionError):
             client.write(told.problem(error, request_id=request_id, minor=1, close=True, head_only=False))
 
@@ -136,7 +136,7 @@ class Handler:
     async def _answered(self, call: Call, active: ActiveRoute, sent: Sent | None = None) -> bool:
         try:
             async with asyncio.timeout(call.started + active.route.timeout.total - self.clock()):
-                answer = await Obtain(call, active, self._world, self._logs, sent).answer()
+                answer = await Obtain(call, active, self._world, self.logs, sent).answer()
         except TimeoutError as exc:
             key = f"routes.{active.route.name}.timeout.total"
             raise DeadlineExceededError("no answer within timeout.total", key=key, alias=call.alias) from exc
@@ -158,7 +158,7 @@ class Handler:
     def _answer(self, call: Call, error: ProxyError) -> bool:
         """A ProxyError to the caller: problem+json, or a cut where an answer has begun; whether the connection stays."""
         call.code = error.code
-        self._logs.failed(error, route=call.route_name, alias=error.alias or call.alias, request_id=call.request_id, attempts=call.sends)
+        self.logs.failed(error, route=call.route_name, alias=error.alias or call.alias, request_id=call.request_id, attempts=call.sends)
         if call.client.begun:
             call.client.cut()
             return False
@@ -184,25 +184,24 @@ class Handler:
             call.body.release()
         metrics.finished(call.method, call.status, seconds)
         if self.tells_access:
-            self.tell_access(call, seconds)
+            self.logs.access(_entry(call, seconds))
 
-    def tell_access(self, call: Call, seconds: float) -> None:
-        """The access line of a call that is over."""
-        self._logs.access(
-            Access(
-                request_id=call.request_id,
-                client=call.caller.address,
-                method=call.method,
-                path=call.path.decode("latin-1"),
-                route=call.route_name,
-                status=call.status,
-                seconds=seconds,
-                bytes_in=call.body.received if call.entered else 0,
-                bytes_out=call.bytes_out,
-                attempts=call.sends,
-                upstream_status=call.upstream_status,
-                alias=call.alias,
-                code=call.code,
-                token=call.token_word,
-            )
-        )
+
+def _entry(call: Call, seconds: float) -> Access:
+    """The access line of a call that is over."""
+    return Access(
+        request_id=call.request_id,
+        client=call.caller.address,
+        method=call.method,
+        path=call.path.decode("latin-1"),
+        route=call.route_name,
+        status=call.status,
+        seconds=seconds,
+        bytes_in=call.body.received if call.entered else 0,
+        bytes_out=call.bytes_out,
+        attempts=call.sends,
+        upstream_status=call.upstream_status,
+        alias=call.alias,
+        code=call.code,
+        token=call.token_word,
+    )

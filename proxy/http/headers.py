@@ -42,6 +42,7 @@ _FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix"}
 )
 _REFERENCE = re.compile(rb"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(//[^/?#]*)?([^?#]*)(.*)", re.DOTALL)  # RFC 3986 appendix B
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _COOKIE_ATTRIBUTE = re.compile(rb";[ \t]*(domain|path)[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
 
 
@@ -124,6 +125,11 @@ def for_client(headers: Headers, extra: Iterable[Header] = ()) -> list[Header]:
     kept = [(name, value) for name, value in headers if (low := name.lower()) not in gone and low not in _HOP_BY_HOP]
     kept += extra
     return kept
+
+
+def request_id_of(value: bytes) -> str:
+    """A caller's X-Request-Id; "" where it is not one that may stand in a log line."""
+    return value.decode("ascii") if _REQUEST_ID.fullmatch(value) else ""
 
 
 def rewrite_location(value: bytes, route: Route, caller: Caller) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
+from proxy.http.headers import request_id_of
 from proxy.http.wire import MalformedError, request_framing
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ _USUAL = re.compile(
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*+")
 _TEXT = bytes({9, *range(0x20, 0x7F), *range(0x80, 0x100)})  # what a field may hold (RFC 9110 §5.5)
 _CONNECTION = frozenset({b"keep-alive", b"close"})
+_HANDED_OVER = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"sec-websocket-key1"})  # aiohttp refuses the last one
 _NO_CONTENT = 204
 _BODILESS = frozenset({_NO_CONTENT, 304})
 MAX_HEADERS = 512  # fields of a response
@@ -59,7 +61,7 @@ _RULES: dict[bytes, Rule] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Fields:
     """The header block of a request, read once for all requests that send the same."""
 
@@ -68,6 +70,7 @@ class Fields:
     framing: Framing
     keep_alive: bool
     idempotency_key: bool
+    request_id: str  # "": the caller named none
 
 
 def read_fields(block: bytes, max_headers: int) -> Fields | None:
@@ -75,29 +78,24 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
     if not _REQUEST_FIELDS.fullmatch(block) or b" \r\n" in block:
         return None
     headers: Headers = tuple(_FIELD.findall(block))
-    if len(headers) > max_headers:
+    named = {name.lower(): value for name, value in headers}
+    if len(headers) > max_headers or len(named) < len(headers) or not _HANDED_OVER.isdisjoint(named):
         return None
-    host, keep_alive, idempotency_key = b"", True, False
-    for name, value in headers:
-        match name.lower():
-            case b"host":
-                host = value
-            case b"connection" | b"proxy-connection":  # aiohttp's parser takes the one for the other
-                option = value.lower()
-                keep_alive = keep_alive and option == b"keep-alive"
-                if option not in {b"close", b"keep-alive"}:
-                    return None
-            case b"idempotency-key":
-                idempotency_key = True
-            case b"transfer-encoding" | b"expect" | b"upgrade" | b"sec-websocket-key1":  # the last one aiohttp refuses
-                return None
-            case _:
-                pass
+    options = {named.get(name, b"keep-alive").lower() for name in (b"connection", b"proxy-connection")}  # aiohttp reads both
+    if not options <= _CONNECTION:
+        return None
     try:
         framing = request_framing(headers, 1)
     except MalformedError:
         return None
-    return Fields(headers, host, framing, keep_alive, idempotency_key)
+    return Fields(
+        headers,
+        named[b"host"],
+        framing,
+        keep_alive=b"close" not in options,
+        idempotency_key=b"idempotency-key" in named,
+        request_id=request_id_of(named.get(b"x-request-id", b"")),
+    )
 
 
 def may_be_plain(start: bytes) -> bool:

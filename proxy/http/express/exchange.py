@@ -12,8 +12,9 @@ from proxy.http.call import CLIENT_LEFT, Call
 from proxy.http.express.arriving import Arriving, Request
 from proxy.http.plain import read_response
 from proxy.http.relay import rewritten
-from proxy.http.routing import split_target
+from proxy.http.routing import shown_path, split_target
 from proxy.http.wire import ChunkScanner, MalformedError
+from proxy.logs import Access
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,16 +214,32 @@ class Exchange:
         active.leave()
         active.metrics.finished(self._plan.name, self._status, now - self._started)
         if handler.tells_access:
-            call = self._as_call()
-            call.status, call.code, call.bytes_out = self._status, code, self._bytes_out
-            call.upstream_status = self._status if self._begun else None
-            handler.tell_access(call, now - self._started)
+            handler.logs.access(self._entry(code, now - self._started))
         handler.end()
+
+    def _entry(self, code: str | None, seconds: float) -> Access:
+        """The access line of the call, which is over."""
+        plan, active = self._plan, self._active
+        return Access(
+            request_id=plan.fields.request_id or plan.handler.new_id(),
+            client=self._front.address,
+            method=plan.name,
+            path=shown_path(plan.target).decode("ascii"),
+            route=active.route.name,
+            status=self._status,
+            seconds=seconds,
+            bytes_in=len(self._body),
+            bytes_out=self._bytes_out,
+            attempts=1,
+            upstream_status=self._status if self._begun else None,
+            alias=active.token.alias if active.token else None,
+            code=code,
+            token="cached" if self._token else None,
+        )
 
     def _leave(self, data: bytes) -> None:
         """Go on in the walk, from the wait for the answer's head; `data` is what came of it."""
         call = self._as_call()
-        call.sends = 0
         self._front.over(self)
         self._connection.read_on(self._plan.method, data)
         sent = Sent(self._active.own, self._connection, self._token, self._started)
@@ -247,7 +264,6 @@ class Exchange:
         call.enter(self._active, body)
         call.address(*split_target(plan.target, call.host))
         call.token_word = "cached" if self._token else None
-        call.sends = 1
         return call
 
 

@@ -29,14 +29,17 @@ class ExpressServer:
     Args:
         clients: aiohttp's server, which takes what is not plain.
         handler: the one in service now; a reload brings another.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, clients: ClientServer, limits: Limits, handler: Callable[[], Handler]) -> None:
+    def __init__(
+        self, clients: ClientServer, limits: Limits, handler: Callable[[], Handler], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.clients = clients
         self.limits = limits
         self.handler = handler
-        self.clock = time.monotonic
+        self.clock = clock
         self.ticker = Ticker(self.loop, self.clock)
         self.fronts: set[Front] = set()
         self.spare: list[Plans] = []  # of connections that ended

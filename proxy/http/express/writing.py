@@ -14,10 +14,11 @@ from proxy.http.presence import cut
 class Writing(asyncio.Protocol):
     """The sending half of a caller's connection."""
 
-    __slots__ = ("_writable", "begun", "transport", "writing_paused", "written")
+    __slots__ = ("_address", "_writable", "begun", "transport", "writing_paused", "written")
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
+        self._address = ""  # once it was asked for
         self._writable: asyncio.Future[None] | None = None
         self.writing_paused = False
         self.begun: bool = False  # a byte of the final response was written
@@ -70,10 +71,17 @@ class Writing(asyncio.Protocol):
         elif self.transport is not None:
             self.transport.abort()
 
+    @property
+    def address(self) -> str:
+        """Where the caller is; "unix" on a Unix socket."""
+        if not self._address:
+            peer = self.peername
+            self._address = str(peer[0]) if isinstance(peer, tuple) else "unix"
+        return self._address
+
     def caller(self, host: bytes) -> Caller:
         """Where a request for `host` came from."""
-        peer = self.peername
-        return Caller("http", host, str(peer[0]) if isinstance(peer, tuple) else "unix")
+        return Caller("http", host, self.address)
 
     def _wake(self, error: ConnectionError | None = None) -> bool:
         """The caller takes more, or left; whether somebody waited for it."""

@@ -119,7 +119,7 @@ USUAL_REQUESTS = [
     b"POST //p/.. HTTP/1.1\r\n" + HOST + b"\r\nContent-Length: 5\r\nConnection: keep-alive",
     b"GET / HTTP/1.1\r\n" + HOST + b"\r\nProxy-Connection: close",
     b"DELETE /x HTTP/1.1\r\n" + HOST + b"\r\nCONTENT-LENGTH: 000\r\nConnection: Close\r\nIdempotency-Key: k",
-    b"OPTIONS /?? HTTP/1.1\r\nX-A: 1  2\r\n" + HOST + b"\r\nConnection: Keep-Alive\r\nConnection: keep-alive\r\nConnection: close",
+    b"OPTIONS /?? HTTP/1.1\r\nX-A: 1  2\r\n" + HOST + b"\r\nConnection: Keep-Alive\r\nProxy-Connection: close",
 ]
 
 
