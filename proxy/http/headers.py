@@ -36,7 +36,7 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _CONNECTION = len(b"connection")
-_AUTHORIZATION = b"Authorization"
+AUTHORIZATION = b"Authorization"
 _FRAMING = frozenset({b"content-length", b"host", b"expect"})
 _FORWARDED = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-prefix"}
@@ -69,7 +69,7 @@ class HeaderPolicy:
     @classmethod
     def of(cls, route: Route, presented: Iterable[str] = ()) -> HeaderPolicy:
         """The policy that `route` says; `presented` are headers that callers address to bearerd, and that go no further."""
-        dropped = {_plain(name.encode("latin-1")) for name in (*route.inject.headers, *presented)} | _FORWARDED
+        dropped = {plain_name(name.encode("latin-1")) for name in (*route.inject.headers, *presented)} | _FORWARDED
         if route.credential != "none":
             dropped.add(b"authorization")  # the caller's, and its look-alikes, never go up, wherever the token stands
         return cls(
@@ -86,14 +86,14 @@ def for_upstream(headers: Headers, policy: HeaderPolicy, caller: Caller, framing
     """The request's headers towards the upstream: filtered, framed anew, `put` last, each in place of what has its name."""
     gone = _connection_options(headers)
     injected, dropped = policy.injected, policy.dropped
-    if put and (len(put) > 1 or put[0][0] != _AUTHORIZATION):
-        names = {_plain(name) for name, _ in put}
+    if put and (len(put) > 1 or put[0][0] != AUTHORIZATION):
+        names = {plain_name(name) for name, _ in put}
         dropped = dropped | names
-        injected = tuple(pair for pair in injected if _plain(pair[0]) not in names)
+        injected = tuple(pair for pair in injected if plain_name(pair[0]) not in names)
     sent: list[Header] = [(b"Host", sent_host(policy, caller))]
     for name, value in headers:
         low = name.lower()
-        if low in gone or low in _HOP_BY_HOP or low in _FRAMING or _plain(name) in dropped:
+        if low in gone or low in _HOP_BY_HOP or low in _FRAMING or plain_name(name) in dropped:
             continue
         sent.append((name, value))
     sent += injected
@@ -111,7 +111,7 @@ def for_upstream(headers: Headers, policy: HeaderPolicy, caller: Caller, framing
 
 def last_of_each(headers: Iterable[Header]) -> Headers:
     """These headers, of those that a server may take for one the last."""
-    return tuple({_plain(name): (name, value) for name, value in headers}.values())
+    return tuple({plain_name(name): (name, value) for name, value in headers}.values())
 
 
 def sent_host(policy: HeaderPolicy, caller: Caller) -> bytes:
@@ -207,7 +207,7 @@ def _connection_options(headers: Headers) -> set[bytes]:
     return gone
 
 
-def _plain(name: bytes) -> bytes:
+def plain_name(name: bytes) -> bytes:
     """A header name as servers that take `_` for `-` read it."""
     return name.lower().replace(b"_", b"-").strip(b"-")
 

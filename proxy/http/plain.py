@@ -10,22 +10,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from proxy.http.headers import request_id_of
-from proxy.http.wire import MalformedError, request_framing
+from proxy.http.headers import AUTHORIZATION, plain_name, request_id_of
+from proxy.http.wire import NO_BODY, Framing, is_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proxy.http.wire import Framing, Headers
+    from proxy.http.headers import HeaderPolicy
+    from proxy.http.wire import Headers
 
     Rewrite = Callable[[bytes, bytes], bytes]  # (a field's name in lower case, its value) -> the value for the caller
     PlainResponse = tuple[int, bytes, int | None, bool]  # status; head for the caller; bytes of the body, None: chunked; it stays
+    Asked = Literal["kept", "host", "length", "option", "idempotency", "named", "dropped", "odd"]
     Rule = Literal["kept", "length", "connection", "coding", "rewritten", "dropped", "odd"]
 
 _NAME = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 # A usual method, a path in the characters of RFC 3986, HTTP/1.1; its groups are the method and the target.
 REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*+) HTTP/1\.1\r\n")
-_REQUEST_FIELDS = re.compile(rb"(?:" + _NAME + rb": [!-~][ -~]*+\r\n)++")
 _FIELD = re.compile(rb"([^:]++): ([^\r]++)\r\n")
 _TOKEN = re.compile(_NAME)
 _VALUE = rb"[!-~\x80-\xff][\t -~\x80-\xff]*+(?<![\t ])"
@@ -40,9 +41,10 @@ _USUAL = re.compile(
     rb"|\r\n(?!" + _NOTED + rb")" + _NAME + rb": " + _VALUE + rb")(?=\r|\Z))*+"
 )
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*+")
+_ASCII = bytes(range(0x20, 0x7F))  # what a plain request's field may hold
+_SPACE = 0x20
 _TEXT = bytes({9, *range(0x20, 0x7F), *range(0x80, 0x100)})  # what a field may hold (RFC 9110 §5.5)
 _CONNECTION = frozenset({b"keep-alive", b"close"})
-_HANDED_OVER = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"sec-websocket-key1"})  # aiohttp refuses the last one
 _NO_CONTENT = 204
 _BODILESS = frozenset({_NO_CONTENT, 304})
 MAX_HEADERS = 512  # fields of a response
@@ -50,52 +52,123 @@ MAX_DIGITS = 18  # of a length
 ODD = -1  # a length that is not plain
 _KEPT = frozenset({"kept", "length"})
 MAX_NAMES = 1024  # names of fields whose rule is remembered
+_PASSED = frozenset({"kept", "idempotency", "named"})
+_HOP_BY_HOP = (b"keep-alive", b"te", b"trailer", b"http2-settings", b"proxy-authenticate", b"proxy-authentication-info")
+_ASKED: dict[bytes, Asked] = {
+    b"host": "host",
+    b"content-length": "length",
+    **dict.fromkeys((b"connection", b"proxy-connection"), "option"),  # aiohttp's parser takes the one for the other
+    b"idempotency-key": "idempotency",
+    b"x-request-id": "named",
+    **dict.fromkeys((*_HOP_BY_HOP, b"proxy-authorization"), "dropped"),
+    **dict.fromkeys((b"transfer-encoding", b"expect", b"upgrade", b"close", b"sec-websocket-key1"), "odd"),  # aiohttp refuses the last one
+}
 _RULES: dict[bytes, Rule] = {
     b"content-length": "length",
     b"connection": "connection",
     b"transfer-encoding": "coding",
     **dict.fromkeys((b"location", b"content-location", b"set-cookie"), "rewritten"),
-    **dict.fromkeys((b"keep-alive", b"te", b"trailer", b"upgrade", b"http2-settings", b"proxy-connection"), "dropped"),
-    **dict.fromkeys((b"proxy-authenticate", b"proxy-authentication-info", b"proxy-authorization"), "dropped"),
+    **dict.fromkeys((*_HOP_BY_HOP, b"upgrade", b"proxy-connection", b"proxy-authorization"), "dropped"),
     b"close": "odd",  # a field that Connection may name
 }
 
 
 @dataclass(slots=True, eq=False)
 class Fields:
-    """The header block of a request, read once for all requests that send the same."""
+    """The header block of a request, read once for all requests that send the same.
 
-    headers: Headers
-    host: bytes
-    framing: Framing
-    keep_alive: bool
-    idempotency_key: bool
-    request_id: str  # "": the caller named none
+    Args:
+        block: as it came; lines: its end-to-end fields but Host and Content-Length.
+        names: those of the lines, as servers read them that take `_` for `-`.
+        length: of the body; None: it has none.
+        request_id: "": the caller named none.
+    """
+
+    block: bytes
+    lines: list[bytes]
+    names: list[bytes]
+    host: bytes = b""
+    length: int | None = None
+    keep_alive: bool = True
+    idempotency_key: bool = False
+    request_id: str = ""
+
+    @property
+    def headers(self) -> Headers:
+        """Every field, as the walk knows it."""
+        return tuple(_FIELD.findall(self.block))
+
+    @property
+    def framing(self) -> Framing:
+        """Where the body ends."""
+        return NO_BODY if self.length is None else Framing("length", self.length)
+
+    def keep(self, line: bytes, name: bytes) -> None:
+        """A field that goes on to the upstream."""
+        self.lines.append(line)
+        self.names.append(name)
+
+    def takes(self, rule: Asked, value: bytes) -> bool:
+        """Take in a field that is not only passed on; whether it is plain."""
+        match rule:
+            case "host":
+                plain = not self.host and _is_host(value)
+                self.host = value
+            case "length":
+                plain = self.length is None and value.isdigit() and len(value) <= MAX_DIGITS
+                self.length = int(value) if plain else None
+            case "option":
+                option = value.lower()
+                plain = option in _CONNECTION
+                self.keep_alive = self.keep_alive and option != b"close"
+            case "idempotency":
+                plain = self.idempotency_key = True
+            case "named":
+                plain, self.request_id = True, request_id_of(value)
+            case _:
+                plain = rule == "dropped"
+        return plain
 
 
 def read_fields(block: bytes, max_headers: int) -> Fields | None:
     """The fields of a request in `block`, which ends before the empty line; None where one of them is not plain."""
-    if not _REQUEST_FIELDS.fullmatch(block) or b" \r\n" in block:
+    *lines, end = block.split(b"\r\n")
+    if end or len(lines) > max_headers or block.translate(None, _ASCII) != b"\r\n" * len(lines):
         return None
-    headers: Headers = tuple(_FIELD.findall(block))
-    named = {name.lower(): value for name, value in headers}
-    if len(headers) > max_headers or len(named) < len(headers) or not _HANDED_OVER.isdisjoint(named):
+    fields = Fields(block, [], [])
+    for line in lines:
+        name, _, value = line.partition(b": ")
+        rule, plain = _asked(name)
+        if not value or value[0] == _SPACE or value[-1] == _SPACE or (rule != "kept" and not fields.takes(rule, value)):
+            return None
+        if rule in _PASSED:
+            fields.keep(line, plain)
+    return fields if fields.host and len(set(fields.names)) == len(fields.names) else None
+
+
+@lru_cache(MAX_NAMES)
+def _asked(name: bytes) -> tuple[Asked, bytes]:
+    """What becomes of a request's field, and its name as servers read it that take `_` for `-`."""
+    return _ASKED.get(name.lower(), "kept") if _TOKEN.fullmatch(name) else "odd", plain_name(name)
+
+
+@lru_cache(MAX_NAMES)
+def _is_host(value: bytes) -> bool:
+    return is_host(value)
+
+
+def sent_fields(fields: Fields, policy: HeaderPolicy, put: Headers) -> bytes | None:
+    """A request's head behind its first line, towards the upstream; None where `for_upstream` has more to say."""
+    if policy.via or policy.preserve_host or policy.forwarded != "none" or len(put) > 1 or (put and put[0][0] != AUTHORIZATION):
         return None
-    options = {named.get(name, b"keep-alive").lower() for name in (b"connection", b"proxy-connection")}  # aiohttp reads both
-    if not options <= _CONNECTION:
-        return None
-    try:
-        framing = request_framing(headers, 1)
-    except MalformedError:
-        return None
-    return Fields(
-        headers,
-        named[b"host"],
-        framing,
-        keep_alive=b"close" not in options,
-        idempotency_key=b"idempotency-key" in named,
-        request_id=request_id_of(named.get(b"x-request-id", b"")),
-    )
+    lines, dropped = fields.lines, policy.dropped
+    if not dropped.isdisjoint(fields.names):
+        lines = [line for line, name in zip(lines, fields.names, strict=True) if name not in dropped]
+    ends = [b"%b: %b" % pair for pair in policy.injected]
+    if fields.length is not None:
+        ends.append(b"Content-Length: %d" % fields.length)
+    ends += [b"%b: %b" % pair for pair in put]
+    return b"\r\n".join((b"\r\nHost: " + policy.host, *lines, *ends, b"\r\n"))
 
 
 def may_be_plain(start: bytes) -> bool:

@@ -146,12 +146,12 @@ def request_framing(headers: Headers, minor: int) -> Framing:
                 pass
     if len(hosts) != 1 and (hosts or minor):  # RFC 9112 §3.2; HTTP/1.0 may leave it out
         raise MalformedError("Host is missing or repeated")
-    if hosts and not _is_host(hosts[0]):
+    if hosts and not is_host(hosts[0]):
         raise MalformedError("Host is not a host and port")
     return _framing(encodings, lengths, minor) or NO_BODY
 
 
-def _is_host(value: bytes) -> bool:
+def is_host(value: bytes) -> bool:
     """Whether `value` is a host and port that every reader of a URL takes (RFC 3986 §3.2.2), or empty (RFC 9110 §7.2)."""
     found = _HOST.fullmatch(value)
     if not found:

@@ -64,6 +64,8 @@ class Exchange:
             return False
         now = plan.handler.clock()
         kept = self._kept_of(active) if self._body else 0
+        if kept is None and len(self._body) <= active.route.replay.disk:  # the walk may keep it in a file
+            return False
         token: Token | None = None
         if active.token is not None:
             token = active.token.source.peek(active.token.key, now)
@@ -247,7 +249,7 @@ class Exchange:
 
     def serve(self, read: Callable[[], None]) -> Arriving:
         """Take the walk from its start; the body, of which `read` is told when it was taken."""
-        payload = Arriving(self._plan.fields.framing.length, self._body, read)
+        payload = Arriving(self._plan.fields.length or 0, self._body, read)
         self._front.walk(self._plan.handler.serve(self._request(payload)))
         return payload
 

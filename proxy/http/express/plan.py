@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import ProxyError
 from proxy.http.headers import encode_head, for_upstream
-from proxy.http.plain import REQUEST_LINE, read_fields
+from proxy.http.plain import REQUEST_LINE, read_fields, sent_fields
 from proxy.http.retry import IDEMPOTENT
 from proxy.http.routing import request_line, split_target, upstream_path
 from proxy.http.wire import RequestHead
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from proxy.http.active import ActiveRoute
     from proxy.http.express.writing import Writing
     from proxy.http.handler import Handler
+    from proxy.http.headers import HeaderPolicy
     from proxy.http.plain import Fields
     from proxy.oauth.token import Token
 
@@ -68,7 +69,7 @@ class Plans:
         self._block = b""  # the header fields of `_head`
         self._fields: Fields | None = None
         self._tail = b""
-        self._tail_of: tuple[ActiveRoute | None, Token | None, Fields | None, Writing | None] = (None, None, None, None)
+        self._tail_of: tuple[HeaderPolicy | None, Token | None, Fields | None, Writing | None] = (None, None, None, None)
 
     def of(self, handler: Handler, head: bytes, max_headers: int) -> Plan | None:
         """What the request means whose `head` ends before the empty line; None where it is not plain."""
@@ -87,9 +88,11 @@ class Plans:
 
     def tail(self, active: ActiveRoute, token: Token | None, fields: Fields, client: Writing) -> bytes:
         """A request's head behind its first line, as `active` sends it with `token`."""
-        of, named = self._tail_of, client if active.names_callers else None
-        if of[0] is not active or of[1] is not token or of[2] is not fields or of[3] is not named:
+        of, policy, named = self._tail_of, active.own.headers, client if active.names_callers else None
+        if of[0] is not policy or of[1] is not token or of[2] is not fields or of[3] is not named:
             put = token.headers if token is not None else ()
-            headers = for_upstream(fields.headers, active.own.headers, client.caller(fields.host), fields.framing, put)
-            self._tail, self._tail_of = encode_head(b"", headers), (active, token, fields, named)
+            tail = sent_fields(fields, policy, put)
+            if tail is None:
+                tail = encode_head(b"", for_upstream(fields.headers, policy, client.caller(fields.host), fields.framing, put))
+            self._tail, self._tail_of = tail, (policy, token, fields, named)
         return self._tail
