@@ -5,8 +5,16 @@ The system's trust is always there; files are read when a context is made, once.
 
 from __future__ import annotations
 
+import os
 import ssl
-from typing import Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_SYSTEM = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where OpenSSL is told to look in place of its own places
 
 
 class Said(Protocol):
@@ -36,6 +44,21 @@ class Trust:
         if files not in self._contexts:
             self._contexts[files] = _context(*files)
         return self._contexts[files]
+
+
+@contextmanager
+def system_trust_unread() -> Iterator[None]:
+    """While this lasts, a new context trusts nobody: aiohttp makes one as it is imported, which nothing here uses."""
+    before = {name: os.environ.get(name) for name in _SYSTEM}
+    os.environ.update(dict.fromkeys(_SYSTEM, os.devnull))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _context(ca: str | None, own: str | None, cert: str | None, key: str | None) -> ssl.SSLContext:

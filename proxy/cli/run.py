@@ -14,9 +14,12 @@ import click
 
 from proxy.cli.configuration import config_option, fail, read_or_exit, reader, single_route_options
 from proxy.logs import LibraryLog, configure
-from proxy.server import Server
 from proxy.settings.places import Places
-from proxy.sockets import BindError
+from proxy.trust import system_trust_unread
+
+with system_trust_unread():  # 30 ms and 0.8 MB
+    from proxy.server import Server
+    from proxy.sockets import BindError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,6 @@ Pure: the time is given. A name is shown back only where it reads like one, for 
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -47,9 +46,11 @@ def unknown(name: str) -> str:
         return "a ${...} holds no name; a literal ${ is written $${"
     if found := _INTO_AN_ANSWER.fullmatch(name):
         return f"${{{name}}}: {_wrong_path(found[1])}"
-    near = difflib.get_close_matches(name.lower(), sorted(_PLAIN), n=1, cutoff=0.7)
+    from difflib import get_close_matches  # noqa: PLC0415  # where every name is known, nothing is near
+
+    near = get_close_matches(name.lower(), sorted(_PLAIN), n=1, cutoff=0.7)
     word = re.split(r"[^a-z0-9]", name.lower(), maxsplit=1)[0]
-    near = near or [_FIRST_WORDS[found] for found in difflib.get_close_matches(word, _FIRST_WORDS, n=1, cutoff=0.7)]
+    near = near or [_FIRST_WORDS[found] for found in get_close_matches(word, _FIRST_WORDS, n=1, cutoff=0.7)]
     hint = f"did you mean ${{{near[0]}}}?" if near else f"known are {', '.join((*sorted(_PLAIN), *_FORMS, *_PATHS))}"
     return f"${{{name}}} is no name; {hint}"
 

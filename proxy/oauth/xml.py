@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from xml.etree.ElementTree import ParseError, XMLParser
-from xml.sax.saxutils import escape
 
 MAX_DEPTH = 32  # elements within one another
 TEXT = "#text"  # the name of an element's own text, beside its attributes
 _NAME = re.compile(r"[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?", re.ASCII)
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
 _WHITESPACE = " \t\r\n"
-_ATTRIBUTE_ESCAPES = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
+_ATTRIBUTE_ESCAPES = _ESCAPES | str.maketrans({'"': "&quot;", "\t": "&#9;", "\n": "&#10;"})
 
 
 def encoded(tree: object) -> bytes:
@@ -45,6 +44,8 @@ def decoded(body: bytes) -> dict[str, object] | None:
         return None
     if "<!DOCTYPE" in text:
         return None
+    from xml.etree.ElementTree import ParseError, XMLParser  # noqa: PLC0415  # hardly any endpoint speaks XML
+
     builder = _Builder()
     try:
         parser = XMLParser(target=builder)  # noqa: S314  # no DTD comes here
@@ -70,7 +71,7 @@ def _element(name: object, value: object, depth: int) -> Iterator[str]:
     yield "".join((f"<{tag}", *(f' {_checked(key)}="{_text(item, _ATTRIBUTE_ESCAPES)}"' for key, item in attributes.items()), ">"))
     for key, item in parts.items():
         if key == TEXT:
-            yield _text(item, {"\r": "&#13;"})
+            yield _text(item, _ESCAPES)
         elif not str(key).startswith("@"):
             yield from _element(key, item, depth - 1)
     yield f"</{tag}>"
@@ -82,7 +83,7 @@ def _checked(name: object) -> str:
     raise ValueError(f"{name!a:.40} is no name of an XML element or attribute")
 
 
-def _text(value: object, escapes: dict[str, str]) -> str:
+def _text(value: object, escapes: Mapping[int, str]) -> str:
     match value:
         case None:
             return ""
@@ -91,7 +92,7 @@ def _text(value: object, escapes: dict[str, str]) -> str:
         case int() | float():
             return str(value)
         case str() if not _FORBIDDEN.search(value):
-            return escape(value, escapes)
+            return value.translate(escapes)
         case str():
             raise ValueError("a text has a character that XML cannot hold")
         case _:

@@ -5,7 +5,6 @@ A wrong value is never quoted back; a key or an alias is.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -60,7 +59,9 @@ _NAMED = re.compile(r"`(\w+)")  # an answer names the right key first
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one of `known` that was probably meant."""
-    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    from difflib import get_close_matches  # noqa: PLC0415  # where every word is known, nothing is near
+
+    found = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return found[0] if found else None
 
 

@@ -10,7 +10,7 @@ import trustme
 
 from proxy.http.routing import RouteTLS
 from proxy.oauth.options import TokenTLS
-from proxy.trust import Trust
+from proxy.trust import Trust, system_trust_unread
 from proxy.units import FilePath
 
 if TYPE_CHECKING:
@@ -64,3 +64,17 @@ def test_a_file_that_is_no_key_is_told(folder: Path) -> None:
     wrong = RouteTLS(cert=FilePath(str(folder / "cert.pem")), key=FilePath(str(folder / "ca.pem")))
     with pytest.raises(ssl.SSLError):
         Trust().context(wrong, None)
+
+
+@pytest.mark.parametrize("own", [None, "ca.pem"])
+def test_the_systems_trust_can_be_left_unread(folder: Path, own: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A context that is made meanwhile verifies, and trusts nobody; one that is made later trusts as it did, or the operator's file."""
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if own:
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / own))
+    known = len(ssl.create_default_context().get_ca_certs())
+    with system_trust_unread():
+        meanwhile = ssl.create_default_context()
+    assert (meanwhile.get_ca_certs(), meanwhile.verify_mode) == ([], ssl.CERT_REQUIRED)
+    assert len(ssl.create_default_context().get_ca_certs()) == known
