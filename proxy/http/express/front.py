@@ -97,11 +97,11 @@ class Front(Writing):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         self._lane.forget(self)
+        if self._exchange is not None:
+            self._exchange.client_left()  # which still asks the transport for the caller's address
         self.transport = None
         self._idle.stop()
         self._presence.stop()
-        if self._exchange is not None:
-            self._exchange.client_left()
         if self._payload is not None:
             self._payload.fail(ConnectionResetError("the client left in the middle of the body"))
         if self._task is not None:
@@ -153,7 +153,7 @@ class Front(Writing):
         if plan is None:
             self._hand_over()
             return
-        start, length = end + 4, plan.fields.framing.length
+        start, length = end + 4, plan.fields.length or 0
         here = len(buffer) - start
         if here < length <= AT_ONCE and self._phase != "body":
             self._wanted = start + length

@@ -95,6 +95,7 @@ class Walk:
     port: int = 0
     presented: tuple[str, ...] = ()
     lane: str = "ordinary"
+    clock: Callable[[], float] = time.monotonic
     sleeps: list[float] = field(default_factory=list)
     unhandled: list[dict[str, Any]] = field(default_factory=list)
 
@@ -115,10 +116,11 @@ class Walk:
             metrics=metrics.route("r"),
             token=RouteToken("crm", self.tokens, KEY, ("api",), self.presented) if route.credential != "none" else None,
         )
-        world = World(clock=time.monotonic, epoch=time.time, chance=lambda: 0.0, sleep=self._sleep, new_id=lambda: "id-1")
+        world = World(clock=self.clock, epoch=time.time, chance=lambda: 0.0, sleep=self._sleep, new_id=lambda: "id-1")
         self.handler = Handler(RouteTable([route]), {"r": self.active}, metrics=metrics, logs=self.logs, world=world)
         ordinary = self.ordinary = ClientServer(self.handler.serve, self.limits, self.handler.refuse)
-        self.clients = ExpressServer(ordinary, self.limits, lambda: self.handler) if self.lane == "express" else ordinary
+        express = ExpressServer(ordinary, self.limits, lambda: self.handler, clock=self.clock) if self.lane == "express" else None
+        self.clients = express or ordinary
         self.server = await loop.create_server(self.clients, "127.0.0.1", 0)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
