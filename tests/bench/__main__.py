@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 JSON, RAW = ROOT / "build" / "bench.json", ROOT / "build" / "bench-raw.json"
 FOOTPRINT = "footprint"  # what is measured aside, beside the scenarios' names
 PARTS = [*SCENARIOS, FOOTPRINT]
-FULL, QUICK = Pace(7, 1.5, 1.0), Pace(3, 0.8, 0.4)
+FULL, QUICK = Pace(7, 1.2, 1.0), Pace(3, 0.7, 0.3)
 
 
 def say(line: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.bench.results import Results
 
 SHOWN = ("get32", "vary32", "get256", "post10k", "big1m", "close")
+ABREAST = 3  # panels beside each other
 LONGEST = 4.0  # a bar beyond it is cut, and its label says so
 OURS, OTHERS = "#1f6f8b", "#b8c4c8"
 
@@ -38,9 +39,10 @@ def draw(results: Results, folder: Path) -> None:
     if not panels:
         return
     with rc_context({"svg.hashsalt": "bearerd", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"}):
-        figure = Figure(figsize=(2.3 * len(panels), 2.9), layout="constrained")
+        lines = -(-len(panels) // ABREAST)
+        figure = Figure(figsize=(3.1 * ABREAST, 2.7 * lines), layout="constrained")
         for at, (name, rows) in enumerate(panels.items()):
-            _panel(figure.add_subplot(1, len(panels), at + 1), name, rows)
+            _panel(figure.add_subplot(lines, ABREAST, at + 1), name, rows)
         figure.suptitle("processor time for a call, as a ratio to Envoy's in the same rounds; less is better")
         figure.savefig(folder / "benchmarks.svg", metadata={"Date": None})
         figure.savefig(folder / "benchmarks.png", dpi=150)

@@ -97,7 +97,7 @@ GOALS = (
     Goal("1 GiB up: memory grows by", Footprint("up_mib", "MiB"), 8, 4),
     Goal("1 GiB down: memory grows by", Footprint("down_mib", "MiB"), 8, 4),
     Goal("1 GiB to a slow reader: memory grows by", Footprint("slow_mib", "MiB"), 8, 4),
-    Goal("idle memory, after 100 calls", Footprint("idle_mb", "MB"), 50, 45),
+    Goal("idle memory, after 100 calls", Footprint("idle_mb", "MiB"), 50, 45),
     Goal("start to the first 200", Footprint("first_s", "s"), 0.5, 0.3),
 )
 NEEDED = frozenset(of for goal in GOALS for of in goal.measure.needs)

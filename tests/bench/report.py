@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Table = list[tuple[str, ...]]
 
-HEAD = ("scenario", "contender", "us/request", "x envoy", "x go", "x nginx", "requests/s", "p50 us", "p99 us", "RSS MB", "core", "errors")
+HEAD = ("scenario", "contender", "us/request", "x envoy", "x go", "x nginx", "requests/s", "p50 us", "p99 us", "RSS MiB", "core", "errors")
 FOOTPRINT = {
     "first_s": ("first 200, s", 2),
     "started_mb": ("RSS at the start", 1),

@@ -67,7 +67,8 @@ def faults_of(scenario: Scenario, counted: wrk.Counted, served: Served | None) -
         if served.others:
             errors += served.others
             faults.append(f"the API refused {served.others}")
-        if not counted.requests <= served.answers <= counted.requests + load.connections:
+        under_way = 2 * load.connections  # at the end; twice, for what comes late on a busy machine
+        if not counted.requests <= served.answers <= counted.requests + under_way:
             faults.append(f"the API gave {served.answers} answers, the caller got {counted.requests}")
         if served.body_bytes < counted.requests * scenario.body:
             faults.append(f"the API gave {served.body_bytes} bytes for {counted.requests} answers of {scenario.body}")

@@ -72,7 +72,7 @@ _ROWS = (
         times=8,
     ),
     Scenario(
-        name="herd401" + STEADY, says="the same with one token", load=HERD, heat="herd401", api="ours", only=OURS, listed=False, times=2
+        name="herd401" + STEADY, says="the same with one token", load=HERD, heat="herd401", api="ours", only=OURS, listed=False, times=8
     ),
     Scenario(
         name="half",

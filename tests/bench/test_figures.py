@@ -82,7 +82,7 @@ FINE = Served(110, 0, 110 * 11_000, 110 * 1024)
         (replace(GOOD, bytes=1000), FINE, 1, "the caller read 1000 bytes"),
         (GOOD, replace(FINE, others=4), 4, "the API refused 4"),
         (GOOD, replace(FINE, answers=99), 1, "the API gave 99 answers"),
-        (GOOD, replace(FINE, answers=133), 1, "the API gave 133 answers"),
+        (GOOD, replace(FINE, answers=165), 1, "the API gave 165 answers"),
         (GOOD, replace(FINE, body_bytes=5), 1, "the API gave 5 bytes"),
         (GOOD, replace(FINE, request_bytes=5), 1, "the API read 5 bytes"),
     ],
