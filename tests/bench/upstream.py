@@ -24,6 +24,7 @@ SMALL = 1 << 10  # bytes of the answer to GET /open
 BIG = 1 << 20  # bytes of /big
 QUIET = 0.05  # seconds without an answer, after which none is under way
 WAIT = 10.0  # seconds for nginx to listen, or to write its log
+MOST = 40_000  # files: a connection for each of 10,000 routes of several contenders; nginx allots memory for all of them
 PROGRAMS = ("/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx")
 
 # A POST goes on to `inner` without its body, since only a location that proxies reads a body whole before it answers.
@@ -125,7 +126,7 @@ class Upstream:
     def _write_config(self, key: str) -> None:
         import resource  # noqa: PLC0415  # Unix has it, and only here is it asked
 
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        files = min(MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         text = CONFIG.format(
             folder=self.folder, port=self.port, tls_port=self.tls_port, key=key, small=" " * SMALL, files=files, connections=files - 100
         )
