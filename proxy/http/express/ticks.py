@@ -50,9 +50,12 @@ class Ticker:
             self._timer = None
 
     def _tick(self) -> None:
+        self._timer = None
+        if not self._waiting:
+            return
+        self._timer = self._loop.call_later(TICK, self._tick)  # first: one that fails stops no other
         now = self._clock()
-        late = [waiting for waiting in self._waiting if waiting.deadline <= now]
-        self._waiting.difference_update(late)
-        for waiting in late:
-            waiting.late()
-        self._timer = self._loop.call_later(TICK, self._tick) if self._waiting else None
+        for waiting in [waiting for waiting in self._waiting if waiting.deadline <= now]:
+            if waiting in self._waiting:  # one before it may have ended it
+                self._waiting.discard(waiting)
+                waiting.late()
