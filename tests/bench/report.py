@@ -42,8 +42,8 @@ def cells(results: Results) -> Table:
     """A line for each entrant."""
     lines: Table = [HEAD]
     for of in results.entrants:
-        others = [None if of.contender == DIRECT else Of(of.scenario, other) for other in ("envoy", "go", "nginx")]
-        ratios = [other and results.ratio(of, other, "cpu_us_per_request") for other in others]
+        others = [Of(of.scenario, other) for other in ("envoy", "go", "nginx")]
+        ratios = [None if of.contender == DIRECT else results.ratio(of, other, "cpu_us_per_request") for other in others]
         busy = results.median(of, "busy")
         lines.append(
             (

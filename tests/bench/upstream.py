@@ -126,7 +126,8 @@ class Upstream:
     def _write_config(self, key: str) -> None:
         import resource  # noqa: PLC0415  # Unix has it, and only here is it asked
 
-        files = min(MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        files = MOST if allowed == resource.RLIM_INFINITY else min(MOST, allowed)
         text = CONFIG.format(
             folder=self.folder, port=self.port, tls_port=self.tls_port, key=key, small=" " * SMALL, files=files, connections=files - 100
         )
