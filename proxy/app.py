@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from proxy.egress import Egress
+    from proxy.http.headers import HeaderPolicy
     from proxy.http.routing import Route
     from proxy.logs import EventLog, Logs
     from proxy.metrics import Metrics
@@ -106,6 +107,7 @@ class App:
         self.others: Others = before.others if before else Others()
         self.signer: KeySigner = before.signer if before else KeySigner(wall=time.time, unique=_unguessable)
         self._trust = Trust()  # of this configuration's files as they are now
+        self._policies: dict[HeaderPolicy, HeaderPolicy] = {}  # equal ones are one: what is sent under one is sent under both
         self.marks = {file: mark(file) for file in tls_files(settings)}
         named = injected_names(settings.routes)
         self.aliases = {alias: self._alias(used(said, named), before) for alias, said in settings.credentials.items()}
@@ -224,7 +226,7 @@ class App:
         )
         if known is not None and same and self._same_files(before, egress.ca, *files_of(route.tls)):
             return known
-        opened = Opening(self.resolver, egress, token.presented if token else (), self._trust)
+        opened = Opening(self.resolver, egress, token.presented if token else (), self._trust, self._policies)
         return ActiveRoute(
             own=opened(route),
             opened=opened,

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 class Opening:
     """Opens upstreams; `presented` are headers in which callers show whose token is asked for, and which go no further.
 
-    `trust` may be shared with others, and then so are the contexts of those who say the same.
+    `trust` and `policies` may be shared with others, and then so are the contexts and the header policies of those who say the same.
     """
 
     resolver: Resolver
     egress: Egress
     presented: tuple[str, ...] = ()
     trust: Trust = field(default_factory=Trust)
+    policies: dict[HeaderPolicy, HeaderPolicy] = field(default_factory=dict)
 
     def __call__(self, route: Route) -> Upstream:
         """The upstream that `route` names, not connected yet.
@@ -44,4 +45,5 @@ class Opening:
         out = way_out(target.host, self.egress, own=route.proxy, key=f"routes.{route.name}.proxy")
         connector = Connector(route, resolver=self.resolver, context=context, egress=out)
         pool = ConnectionPool(connector, route.pool, clock=time.monotonic, name=route.name, wait=route.timeout.response)
-        return Upstream(route, HeaderPolicy.of(route, self.presented), pool)
+        policy = HeaderPolicy.of(route, self.presented)
+        return Upstream(route, self.policies.setdefault(policy, policy), pool)
