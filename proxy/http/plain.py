@@ -51,6 +51,7 @@ MAX_HEADERS = 512  # fields of a response
 MAX_DIGITS = 18  # of a length
 ODD = -1  # a length that is not plain
 _KEPT = frozenset({"kept", "length"})
+MAX_NAME = 128  # bytes of a name that is remembered; a longer one is not plain
 MAX_NAMES = 1024  # names of fields whose rule is remembered
 _PASSED = frozenset({"kept", "idempotency", "named"})
 _HOP_BY_HOP = (b"keep-alive", b"te", b"trailer", b"http2-settings", b"proxy-authenticate", b"proxy-authentication-info")
@@ -112,7 +113,7 @@ class Fields:
         """Take in a field that is not only passed on; whether it is plain."""
         match rule:
             case "host":
-                plain = not self.host and _is_host(value)
+                plain = not self.host and len(value) <= MAX_NAME and _is_host(value)
                 self.host = value
             case "length":
                 plain = self.length is None and value.isdigit() and len(value) <= MAX_DIGITS
@@ -138,6 +139,8 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
     fields = Fields(block, [], [])
     for line in lines:
         name, _, value = line.partition(b": ")
+        if len(name) > MAX_NAME:
+            return None
         rule, plain = _asked(name)
         if not value or value[0] == _SPACE or value[-1] == _SPACE or (rule != "kept" and not fields.takes(rule, value)):
             return None
@@ -200,6 +203,8 @@ def _read_lines(head: bytes, rewrite: Rewrite, *, bodiless: bool) -> PlainRespon
     framing, kept = _Framing(), [first]
     for line in lines:
         name, _, value = line.partition(b": ")
+        if len(name) > MAX_NAME:
+            return None
         rule = _rule(name)
         if not value or value.strip() != value or not framing.takes(rule, value):
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from importlib import import_module
 from types import SimpleNamespace
@@ -17,12 +18,13 @@ from hypothesis import strategies as st
 from proxy.http import plain
 from proxy.http.address import UpstreamURL
 from proxy.http.cutter import Limits, RefusedError, RequestCutter
-from proxy.http.headers import Caller
-from proxy.http.plain import MAX_HEADERS, REQUEST_LINE, may_be_plain, read_fields, read_response
+from proxy.http.headers import Caller, HeaderPolicy, encode_head, for_upstream
+from proxy.http.plain import MAX_HEADERS, MAX_NAME, REQUEST_LINE, may_be_plain, read_fields, read_response, sent_fields
 from proxy.http.relay import _head, rewritten
 from proxy.http.response import ResponseReader
-from proxy.http.routing import Route
+from proxy.http.routing import Inject, Route
 from proxy.http.wire import MalformedError, check_unfinished
+from proxy.oauth.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,6 +216,7 @@ VALUES = {
 REQUEST_NAMES = (
     b"Connection Proxy-Connection Keep-Alive TE Content-Type Cookie Accept Authorization Content-Encoding X_a a|~ Origin Close".split()
 )
+REQUEST_NAMES += b"X-A x_mine Authorization_ Forwarded X-Forwarded-For".split()
 RARE_NAMES = (
     b"Content-Length Transfer-Encoding Upgrade Expect Sec-WebSocket-Key1 Sec-WebSocket-Key Trailer HTTP2-Settings Idempotency-Key".split()
 )
@@ -268,6 +271,59 @@ def test_a_plain_request_means_what_it_means_to_the_ordinary_lane(head: bytes, l
     event("taken" if read else "left")
     if read is not None:
         assert read == ordinary(head, loop)
+
+
+BEARER = ((b"Authorization", b"Bearer t"),)
+PUT = [(), BEARER, ((b"X-Api-Key", b"k"),), (*BEARER, (b"X-A", b"a"))]
+ROUTES: list[dict[str, Any]] = [
+    {"credential": "none"},
+    {"credential": "crm"},
+    {"credential": "crm", "inject": Inject(headers={"X-A": Template.parse("in"), "Cookie": Template.parse("c")})},
+    {"credential": "crm", "via": True},
+    {"credential": "none", "preserve_host": True},
+    {"credential": "none", "forwarded": "x-forwarded"},
+    {"credential": "none", "forwarded": "rfc7239"},
+]
+POLICIES = [HeaderPolicy.of(Route(prefix="/", upstream=ROUTE.upstream, name="r", **facts), ("X-Mine",)) for facts in ROUTES]
+
+
+def check_sent(head: bytes) -> int:
+    """How often the fast way was taken to send the request, by each route and with each token; it says what the long one says."""
+    found = at_a_glance(head)
+    fast = 0
+    for policy, put in itertools.product(POLICIES if found else (), PUT):
+        assert found is not None
+        fields = found[2]
+        sent = sent_fields(fields, policy, put)
+        fast += sent is not None
+        assert sent in {None, encode_head(b"", for_upstream(fields.headers, policy, CALLER, fields.framing, put))}
+    return fast
+
+
+@pytest.mark.parametrize("head", USUAL_REQUESTS)
+def test_usual_requests_are_sent_at_a_glance(head: bytes) -> None:
+    """Where the route adds nothing about the call itself; only Authorization may be put in so."""
+    assert check_sent(head) == 3 * 2
+
+
+@settings(max_examples=600)
+@given(head=mutated(request_heads()))
+def test_a_plain_request_is_sent_as_by_the_ordinary_lane(head: bytes) -> None:
+    """What is dropped there is dropped here: the caller's Authorization and its look-alikes, and what belongs to one hop."""
+    event("at a glance" if check_sent(head) else "not")
+
+
+@pytest.mark.parametrize(
+    "name", ["authorization", "AUTHORIZATION", "authorization_", "-Authorization", "x-a", "X_A", "X-Forwarded-For", "x_mine"]
+)
+def test_what_never_goes_up(name: str) -> None:
+    """A caller's own token, what the route puts in itself, and what callers address to bearerd; in any spelling."""
+    found = at_a_glance(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n" + name.encode() + b": mine")
+    assert found is not None
+    sent = sent_fields(found[2], POLICIES[2], BEARER)
+    assert sent is not None
+    assert b"mine" not in sent
+    assert sent.count(b"Bearer t") == 1
 
 
 @settings(max_examples=200)
@@ -396,7 +452,20 @@ def test_both_readers_of_responses_agree(head: bytes, bodiless: bool) -> None:  
     assert taken(head, bodiless=bodiless) == plain._read_lines(head, rewrite, bodiless=bodiless)
 
 
-# time
+# time and memory
+
+
+def test_long_names_are_not_remembered() -> None:
+    """What is remembered of names is small, however long those are that callers and upstreams make up."""
+    caches = plain._asked, plain._rule, plain._is_host
+    before = [cache.cache_info().currsize for cache in caches]
+    long = b"x" * (MAX_NAME + 1)
+    assert at_a_glance(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n" + long + b": 1") is None
+    assert at_a_glance(b"GET / HTTP/1.1\r\nHost: " + long) is None
+    assert plain._read_lines(OK + FIVE + b"\r\n" + long + b": 1", rewrite, bodiless=False) is None
+    grown = [cache.cache_info().currsize - size for cache, size in zip(caches, before, strict=True)]
+    assert max(grown) <= 1  # Host, Content-Length
+
 
 PATTERNS = {name: value for name, value in vars(plain).items() if isinstance(value, re.Pattern)}
 
