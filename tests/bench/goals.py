@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from tests.bench.results import Of
 from tests.bench.scenarios import STEADY
+from tests.bench.stage import DIRECT
 
 if TYPE_CHECKING:
     from tests.bench.results import Figure, Results
@@ -45,6 +46,21 @@ class Ratio:
 
     def of(self, results: Results) -> float | None:
         return results.ratio(self.one, self.other, self.figure)
+
+
+@dataclass(frozen=True)
+class Added:
+    """What an entrant's median latency is above that of the direct call, in the same rounds."""
+
+    one: Of
+    unit: str = "us"
+
+    @property
+    def needs(self) -> tuple[Of, ...]:
+        return self.one, Of(self.one.scenario, DIRECT)
+
+    def of(self, results: Results) -> float | None:
+        return results.added(self.one, Of(self.one.scenario, DIRECT), "p50_us")
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,8 @@ GOALS = (
     Goal("refresh: p99 beside steady", Ratio(Of("refresh", "bearerd"), Of("refresh" + STEADY, "bearerd"), "p99_us"), 1.2),
     Goal("herd401: p99 beside steady", Ratio(Of("herd401", "bearerd"), Of("herd401" + STEADY, "bearerd"), "p99_us"), 1.2),
     Goal("half load: p50 beside envoy", Ratio(Of("half", "bearerd"), Of("half", "envoy"), "p50_us"), 1.0),
+    Goal("half load: p50 that bearerd adds", Added(Of("half", "bearerd"))),
+    Goal("half load: p50 that envoy adds", Added(Of("half", "envoy"))),
     Goal("1 GiB up: memory grows by", Footprint("up_mib", "MiB"), 8, 4),
     Goal("1 GiB down: memory grows by", Footprint("down_mib", "MiB"), 8, 4),
     Goal("1 GiB to a slow reader: memory grows by", Footprint("slow_mib", "MiB"), 8, 4),

@@ -105,6 +105,16 @@ def test_a_ratio_is_taken_within_each_round() -> None:
     assert results.median(BEARERD, "cpu_us_per_request") == 30
 
 
+def test_what_is_added_is_taken_within_each_round() -> None:
+    """Latency above the direct call's of the same round."""
+    samples = [
+        sample(one, at, scenario="half", p50_us=p50)
+        for at, pair in enumerate([(5100, 5000), (9900, 9000), (5300, 5000)])
+        for one, p50 in zip(("bearerd", "direct"), pair, strict=True)
+    ]
+    assert goals.Added(Of("half", "bearerd")).of(Results(samples, {})) == 300
+
+
 def test_a_round_with_a_fault_counts_nowhere() -> None:
     """Its figures are in no median and no ratio; its errors are told."""
     samples = [
