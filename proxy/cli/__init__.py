@@ -5,6 +5,7 @@ A command's module is imported when it is called, so that none pays for another.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 
 import click
@@ -31,7 +32,11 @@ class Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"proxy.cli.{_MODULES.get(cmd_name, cmd_name)}").command
+        gc.disable()  # nothing of an import is garbage; looking for some takes a tenth of it
+        try:
+            command: click.Command = import_module(f"proxy.cli.{_MODULES.get(cmd_name, cmd_name)}").command
+        finally:
+            gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -34,6 +34,7 @@ FAILED = 1
 @single_route_options
 def command(configs: tuple[str, ...], **flags: str | None) -> None:
     """Serve: put tokens on the calls of the configured routes, until SIGTERM (drain) or SIGINT (now)."""
+    gc.disable()  # most of what is made until all stands is there to stay
     read = reader(configs, flags)
     settings = read_or_exit(read)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -53,6 +54,7 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
         server = Server(settings, logs=logs, reload=read)
         gc.collect()
         gc.freeze()  # what is here now stays for good: the collector need not look at it again
+        gc.enable()
         await server.run()
     except BindError as exc:
         logs.event("error", "cannot_listen", key=exc.key, detail=f"cannot listen on {exc}")
