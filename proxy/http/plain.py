@@ -104,11 +104,6 @@ class Fields:
         """Where the body ends."""
         return NO_BODY if self.length is None else Framing("length", self.length)
 
-    def keep(self, line: bytes, name: bytes) -> None:
-        """A field that goes on to the upstream."""
-        self.lines.append(line)
-        self.names.append(name)
-
     def takes(self, rule: Asked, value: bytes) -> bool:
         """Take in a field that is not only passed on; whether it is plain."""
         match rule:
@@ -136,17 +131,18 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
     *lines, end = block.split(b"\r\n")
     if end or len(lines) > max_headers or block.translate(None, _ASCII) != b"\r\n" * len(lines):
         return None
-    fields = Fields(block, [], [])
+    kept: list[bytes] = []
+    names: list[bytes] = []
+    fields = Fields(block, kept, names)
     for line in lines:
         name, _, value = line.partition(b": ")
-        if len(name) > MAX_NAME:
-            return None
         rule, plain = _asked(name)
         if not value or value[0] == _SPACE or value[-1] == _SPACE or (rule != "kept" and not fields.takes(rule, value)):
             return None
         if rule in _PASSED:
-            fields.keep(line, plain)
-    return fields if fields.host and len(set(fields.names)) == len(fields.names) else None
+            kept.append(line)
+            names.append(plain)
+    return fields if fields.host and len(set(names)) == len(names) else None
 
 
 @lru_cache(MAX_NAMES)
