@@ -52,7 +52,6 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     logging.getLogger().addHandler(LibraryLog(logs))
     try:
         server = Server(settings, logs=logs, reload=read)
-        gc.collect()
         gc.freeze()  # what is here now stays for good: the collector need not look at it again
         gc.enable()
         await server.run()
