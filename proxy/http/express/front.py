@@ -64,14 +64,13 @@ class Front(Writing):
         self._presence = Presence(self, lane.loop)
         self._reading_held = False
         self._half_closed = False
-        self._retired = False
+        self._retired = lane.retired
         self.deadline = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self._lane.fronts.add(self)
-        lane = self._lane
-        self._idle = Idle(lane.limits.idle_timeout, lane.loop, lane.clock, rests=self._rests, end=self.transport.close)
+        self._idle = Idle(self._lane.limits.idle_timeout, self._lane.loop, self._lane.clock, rests=self._rests, end=self.end_rest)
 
     def data_received(self, data: bytes) -> None:
         if self._payload is not None:
@@ -88,8 +87,7 @@ class Front(Writing):
         """A caller may close its sending side and still wait for its answer (RFC 9112 §9.6)."""
         if self._payload is not None:
             self._payload.fail(ConnectionResetError("the client left in the middle of the body"))
-            return False
-        if not self._busy:
+        if self._payload is not None or not (self._busy or self._held_back):
             return False
         self._half_closed = True
         self._presence.half_closed()
@@ -118,7 +116,7 @@ class Front(Writing):
         if self._exchange is not None:
             self._exchange.resume()
         elif not self._wake() and not self._busy and self._buffer:
-            self._next()
+            self._go_on()
 
     @property
     def closing(self) -> bool:
@@ -130,10 +128,13 @@ class Front(Writing):
         """Whether a request waits for the first byte of its answer."""
         return not self.begun and self._busy
 
-    # one request after another
-
     def _rests(self) -> bool:
-        return not self._busy and not self._buffer
+        return not self._busy and (self.stands_still() if self.writing_paused else not self._buffer)
+
+    @property
+    def _held_back(self) -> bool:
+        """Whether a request may be here that waits until the caller takes what was written."""
+        return self.writing_paused and bool(self._buffer)
 
     @property
     def _busy(self) -> bool:
@@ -193,25 +194,25 @@ class Front(Writing):
     def answered(self, *, keep_alive: bool) -> None:
         """The answer is complete."""
         self.begun = False
-        if self.transport is None:
-            return
-        if not keep_alive:
+        if self.transport is not None and keep_alive:
+            self._idle.begin()
+            self._go_on()
+        elif self.transport is not None:
             self._end()
-            return
-        self._idle.begin()
+
+    def _go_on(self) -> None:
+        """Serve the next request, where it is here; nothing is being served."""
         if self._buffer:
             self._next()
         if self._reading_held:
             self._regulate()
-        if (self._retired or self._half_closed) and not self._busy and self.transport is not None:
-            self.transport.close()  # no whole request is left, and none will come
+        if (self._retired or self._half_closed) and not (self._busy or self._held_back):
+            self.close()  # no whole request is left, and none will come
 
     def _end(self) -> None:
         """Close; where the rest of the request still comes, it is thrown away first, since a reset would cost the caller its answer."""
-        if self.transport is None:
-            return
         if self._payload is None:
-            self.transport.close()
+            self.close()
             return
         self._payload.forget()
         self._regulate()
@@ -221,8 +222,8 @@ class Front(Writing):
         rest = payload.feed(data)
         if payload.is_eof():
             self._payload = None
-            if self._phase == "linger" and self.transport is not None:
-                self.transport.close()
+            if self._phase == "linger":
+                self.close()
         self._regulate()
         return rest
 
@@ -293,5 +294,5 @@ class Front(Writing):
     def retire(self) -> None:
         """Close now if idle, else after the answer in progress; its body is still received."""
         self._retired = True
-        if not self._busy and self.transport is not None:
-            self.transport.close()
+        if not (self._busy or self._held_back):
+            self.close()

@@ -42,6 +42,7 @@ class ExpressServer:
         self.clock = clock
         self.ticker = Ticker(self.loop, self.clock)
         self.fronts: set[Front] = set()
+        self.retired = False  # whether a connection ends after its first answer
         self.spare: list[Plans] = []  # of connections that ended
         self._walks: set[asyncio.Task[bool]] = set()
 
@@ -61,7 +62,8 @@ class ExpressServer:
         walk.add_done_callback(self._walks.discard)
 
     def retire(self) -> None:
-        """Every idle connection ends now, every other after its answer."""
+        """Every idle connection ends now, every other after its answer, a new one after its first."""
+        self.retired = True
         self.clients.retire()
         for front in tuple(self.fronts):
             front.retire()

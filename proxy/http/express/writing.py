@@ -14,11 +14,12 @@ from proxy.http.presence import cut
 class Writing(asyncio.Protocol):
     """The sending half of a caller's connection."""
 
-    __slots__ = ("_address", "_writable", "begun", "transport", "writing_paused", "written")
+    __slots__ = ("_address", "_left", "_writable", "begun", "transport", "writing_paused", "written")
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self._address = ""  # once it was asked for
+        self._left = 0  # bytes that the caller had not taken at the last look
         self._writable: asyncio.Future[None] | None = None
         self.writing_paused = False
         self.begun: bool = False  # a byte of the final response was written
@@ -58,6 +59,23 @@ class Writing(asyncio.Protocol):
                 await self._writable
             finally:
                 self._writable = None
+
+    def stands_still(self) -> bool:
+        """Whether the caller took nothing since the last time that this was asked."""
+        before, self._left = self._left, self.transport.get_write_buffer_size() if self.transport is not None else 0
+        return before == self._left
+
+    def close(self) -> None:
+        """End the connection when everything is sent."""
+        if self.transport is not None:
+            self.transport.close()
+
+    def end_rest(self) -> None:
+        """End a connection that rests; a caller that takes nothing is cut, since an end would wait for it."""
+        if self.writing_paused:
+            self.cut()
+        else:
+            self.close()
 
     def cut(self) -> None:
         """End the connection so that the caller sees an answer cut short: a reset, not an end."""
