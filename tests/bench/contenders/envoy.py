@@ -1,6 +1,6 @@
 """Envoy with its credential injector, which gets tokens by client credentials and renews them by their lifetime.
 
-One worker, statistics and request ids as by default, no access log; a route of Envoy's is a prefix and what to write in its place.
+One worker, statistics and request ids as by default, no access log; routes are a list, as they are mostly written, that is tried in turn.
 """
 
 from __future__ import annotations
