@@ -7,7 +7,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pytest
 import uvloop
@@ -95,6 +95,8 @@ class Walk:
     port: int = 0
     presented: tuple[str, ...] = ()
     lane: str = "ordinary"
+    resolver: Resolver = field(default_factory=lambda: Resolver(time.monotonic))
+    level: Literal["info", "error"] = "info"  # of the event lines
     clock: Callable[[], float] = time.monotonic
     sleeps: list[float] = field(default_factory=list)
     unhandled: list[dict[str, Any]] = field(default_factory=list)
@@ -106,8 +108,8 @@ class Walk:
         loop.set_exception_handler(lambda _, context: self.unhandled.append(context))
         route = Route(prefix="/", upstream=UpstreamURL.parse(self.upstream.url), name="r", **facts)
         metrics = self.metrics = Metrics()
-        self.logs = Logs(self.lines.append)
-        opened = Opening(Resolver(time.monotonic), Egress(), self.presented)
+        self.logs = Logs(self.lines.append, level=self.level)
+        opened = Opening(self.resolver, Egress(), self.presented)
         self.active = ActiveRoute(
             own=opened(route),
             opened=opened,
