@@ -701,3 +701,66 @@ async def test_finish_ends_a_fetch_that_uses_nothing_up(house: House) -> None:
     await source.finish()
     with pytest.raises(DrainingError):
         await waiter
+
+
+async def test_a_remembered_token_is_discarded(house: House) -> None:
+    """A look into the store is remembered, but never beyond what happens in it."""
+    token = await house.source.token(KEY)
+    assert house.source.peek(KEY, house.clock.now) is token
+    house.source.discard(KEY, token, "refused")
+    assert house.source.peek(KEY, house.clock.now) is None
+    newer = await house.source.token(KEY)
+    assert (house.source.peek(KEY, house.clock.now) is newer, newer is token) == (True, False)
+
+
+@pytest.mark.parametrize("way", ["replaced", "discarded", "evicted"])
+async def test_a_remembered_token_that_another_source_changed(house: House, way: str) -> None:
+    """The store is shared: a reload's source, and other aliases, put and discard there too."""
+    token = await house.source.token(KEY)
+    assert house.source.peek(KEY, house.clock.now) is token
+    other = house.source_on(house.endpoint)
+    expected: Token | None = None
+    if way == "replaced":
+        expected = Token("newer", 1000, 9000, 9000, 9000)
+        house.store.put(KEY, expected)
+    elif way == "discarded":
+        other.discard(KEY, token, "refused")
+    else:
+        for number in range(10):
+            house.store.put(TokenKey("fingerprint", str(number)), Token("t", 1000, 9000, 9000, 9000))
+    assert house.source.peek(KEY, house.clock.now) is expected
+    await other.aclose()
+
+
+async def test_a_remembered_token_grows_old(house: House) -> None:
+    """It is refreshed when it is due, and not used beyond its time."""
+    token = await house.source.token(KEY)
+    house.endpoint.gate.clear()
+    house.clock.now = token.due_at
+    assert house.source.peek(KEY, house.clock.now) is token
+    assert house.source._known.of(KEY).flight is not None
+    house.clock.now = token.usable_until
+    assert house.source.peek(KEY, house.clock.now) is None
+    house.endpoint.gate.set()
+    await house.landed()
+    newer = house.source.peek(KEY, house.clock.now)
+    assert newer is not None
+    assert newer is not token
+
+
+async def test_a_remembered_token_is_one_keys(house: House) -> None:
+    """Another subject's token is never taken for it, however often they take turns."""
+    ada = TokenKey("fingerprint", "ada")
+    tokens = [await house.source.token(key) for key in (KEY, ada)]
+    looks = [
+        house.source.peek(key, house.clock.now) for key in (KEY, ada, KEY, TokenKey("fingerprint", "bob"), TokenKey("fingerprint", "ada"))
+    ]
+    assert looks == [tokens[0], tokens[1], tokens[0], None, tokens[1]]
+
+
+async def test_a_key_in_use_is_not_pushed_out(house: House) -> None:
+    """However many subjects come, as long as it is looked at between them."""
+    token = await house.source.token(KEY)
+    for number in range(30):
+        house.store.put(TokenKey("fingerprint", str(number)), Token("t", 1000, 9000, 9000, 9000))
+        assert house.source.peek(KEY, house.clock.now) is token

@@ -142,3 +142,21 @@ async def test_a_turn_is_one_familys() -> None:
         store.put(KEY, token("new"))
     await waiting
     assert [one.value for one in told if one] == ["new"]
+
+
+def test_changes_are_told() -> None:
+    """Every token that comes, or goes before its end, is a change; what leaves all as it is, is none."""
+    store = TokenStore(max_tokens=1, clock=Clock())
+    one, other = token(), token()
+    seen = [store.changes]
+    store.put(KEY, one)
+    seen.append(store.changes)
+    store.discard(KEY, other)
+    store.get(KEY)
+    store.get(TokenKey("f", "ada"))
+    seen.append(store.changes)
+    store.put(TokenKey("f", "ada"), other)  # which pushes the first one out
+    seen.append(store.changes)
+    store.discard(TokenKey("f", "ada"), other)
+    seen.append(store.changes)
+    assert seen == [0, 1, 1, 2, 3]

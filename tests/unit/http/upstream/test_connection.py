@@ -290,3 +290,118 @@ async def test_a_peek_at_a_cut_body_leaves_the_cut(pair: Pair) -> None:
     assert (await pair.connection.peek(9), await pair.connection.read()) == (b"he", b"he")
     with pytest.raises(BodyCutError):
         await pair.connection.read()
+
+
+class Taker:
+    """A Receiver that keeps what comes."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.ends = 0
+        self.back: Connection | None = None  # to whom all is given back at the end
+
+    def received(self, data: bytes) -> None:
+        self.data += data
+
+    def ended(self) -> None:
+        self.ends += 1
+        if self.back is not None:
+            self.back.read_on(b"GET", self.data)
+
+
+async def arrived(taker: Taker, size: int) -> None:
+    while len(taker.data) < size:  # noqa: ASYNC110  # a receiver is no event
+        await asyncio.sleep(0)
+
+
+async def test_a_lent_connection(pair: Pair) -> None:
+    """Its receiver gets the bytes as they came; settled clean, it serves another exchange."""
+    taker = Taker()
+    pair.connection.lend(taker, b"GET / HTTP/1.1\r\n\r\n")
+    assert await pair.loop.sock_recv(pair.theirs, 99) == b"GET / HTTP/1.1\r\n\r\n"
+    await pair.answer(OK)
+    await arrived(taker, len(OK))
+    assert (taker.data, taker.ends, pair.connection.reusable(), pair.connection.alive()) == (OK, 0, False, True)
+    pair.connection.settle(clean=True)
+    assert pair.connection.reusable()
+    pair.connection.rest()
+    assert (pair.connection.reusable(), pair.connection.alive(), pair.connection.used) == (False, True, 1)
+    await pair.connection_rests()
+
+
+async def test_settled_and_not_clean(pair: Pair) -> None:
+    """It serves nobody else."""
+    pair.connection.lend(Taker(), b"")
+    pair.connection.settle(clean=False)
+    assert not pair.connection.reusable()
+
+
+async def test_bytes_behind_a_settled_exchange(pair: Pair) -> None:
+    """They are nobody's answer, and end the connection."""
+    taker = Taker()
+    pair.connection.lend(taker, b"")
+    await pair.answer(OK)
+    await arrived(taker, len(OK))
+    pair.connection.settle(clean=True)
+    pair.connection.rest()
+    await pair.answer(b"x")
+    assert not pair.connection.alive()
+    while pair.connection._transport is not None:  # noqa: ASYNC110  # its end has no event
+        await asyncio.sleep(0)
+    assert (taker.data, taker.ends) == (OK, 0)
+
+
+@pytest.mark.parametrize("end", ["fin", "reset"])
+@pytest.mark.parametrize("cut", [0, 20])
+async def test_a_lent_connection_that_ends(pair: Pair, cut: int, end: str) -> None:
+    """Its receiver is told, once, and may still give back what it took; then it fails as it would have done without."""
+    taker = Taker()
+    taker.back = pair.connection
+    pair.connection.lend(taker, b"")
+    await pair.answer(OK[:cut], end)
+    with pytest.raises(UpstreamClosedError):
+        while True:
+            await asyncio.sleep(0)
+            if taker.ends:
+                await pair.connection.head()
+    assert (taker.data, taker.ends) == (OK[:cut], 1)
+    assert (pair.connection.answered, pair.connection.reusable()) == (bool(cut), False)
+
+
+@pytest.mark.parametrize("cut", range(len(OK) + 1))
+async def test_an_exchange_that_is_read_on(pair: Pair, cut: int) -> None:
+    """What its receiver took is read as if it had been there from the start, wherever it was cut."""
+    taker = Taker()
+    pair.connection.lend(taker, b"")
+    await pair.answer(OK[:cut])
+    await arrived(taker, cut)
+    pair.connection.read_on(b"GET", taker.data)
+    await pair.answer(OK[cut:])
+    assert (await final_status(pair.connection), await pair.whole(), pair.connection.reusable()) == (200, b"ok", True)
+
+
+@pytest.mark.parametrize("taken", [b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\nX: y\n\n"])
+async def test_an_exchange_that_is_read_on_and_is_no_http(pair: Pair, taken: bytes) -> None:
+    """It fails where its head is asked for."""
+    pair.connection.lend(Taker(), b"")
+    pair.connection.read_on(b"GET", taken)
+    with pytest.raises(UpstreamResponseInvalidError):
+        await pair.connection.head()
+
+
+async def test_a_receiver_that_takes_no_more(pair: Pair) -> None:
+    """Nothing is read until it goes on, or the exchange is over."""
+    taker = Taker()
+    pair.connection.lend(taker, b"")
+    pair.connection.hold()
+    pair.connection.hold()
+    await pair.answer(OK)
+    await pair.settle()
+    assert taker.data == b""
+    pair.connection.go_on()
+    pair.connection.go_on()
+    await arrived(taker, len(OK))
+    pair.connection.hold()
+    pair.connection.settle(clean=True)
+    pair.connection.rest()
+    await pair.connection_rests()

@@ -86,6 +86,9 @@ class Room:
     async def take(self, *, idempotent: bool = True, fresh: bool = False) -> Fake:
         return cast("Fake", await self.pool.acquire(idempotent=idempotent, fresh=fresh))
 
+    def quick(self, *, idempotent: bool = True) -> Fake | None:
+        return cast("Fake | None", self.pool.take(idempotent=idempotent))
+
     def give(self, *fakes: Fake) -> None:
         for fake in fakes:
             self.pool.release(cast("Connection", fake))
@@ -297,3 +300,52 @@ async def test_a_closed_pool_keeps_nothing(room: Room) -> None:
     assert (first.open, second.open) == (False, True)
     room.give(second)
     assert (second.open, room.count) == (False, (0, 0))
+
+
+async def test_take_gives_what_is_at_rest(room: Room) -> None:
+    """The last one in, at once; with none at rest it opens none, and takes no place."""
+    assert (room.quick(), room.count) == (None, (0, 0))
+    first, second = await room.take(), await room.take()
+    room.give(first, second)
+    assert [room.quick() for _ in range(3)] == [second, first, None]
+    assert room.count == (2, 0)
+    room.give(first, second)
+    assert (room.count, room.pool._places) == ((0, 2), 0)
+
+
+async def test_take_does_not_push_in(room: Room) -> None:
+    """While somebody waits in line, whoever is quick gets nothing; the place is theirs."""
+    first, second = await room.take(), await room.take()
+    waiting = await room.waiting()
+    room.give(first)
+    assert room.quick() is None
+    assert await waiting is first
+    room.give(second)
+    assert room.quick() is second
+
+
+@pytest.mark.parametrize(
+    ("rested", "idempotent", "taken"), [(2.9, False, True), (3.0, False, False), (3.0, True, True), (30.0, True, False)]
+)
+async def test_take_judges_as_acquire_does(room: Room, rested: float, idempotent: bool, taken: bool) -> None:  # noqa: FBT001  # columns of the table
+    """What must not be sent twice takes only a connection that is surely alive; nobody takes a spent one."""
+    first = await room.take()
+    room.give(first)
+    room.clock.now += rested
+    assert (room.quick(idempotent=idempotent) is first) is taken
+    assert room.pool._places == taken
+
+
+async def test_take_meets_a_connection_that_had_ended(room: Room) -> None:
+    """It ends it, and looks at the next."""
+    first, second = await room.take(), await room.take()
+    room.give(first, second)
+    second.theirs.close()
+    assert (room.quick(), second.open, room.count) == (first, False, (1, 0))
+
+
+async def test_a_closed_pool_has_nothing_to_take(room: Room) -> None:
+    """Its connections are gone."""
+    room.give(await room.take())
+    room.pool.close()
+    assert room.quick() is None
