@@ -6,7 +6,6 @@ A secret never shows its value: not in repr, str, an error or a schema default.
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
 TIMEOUT, EVERY = Seconds(10), Seconds(300)  # of a program
 
 
-class Place(ABC):
+class Place(Secret):
     """What most places have in common: cheap to read, no file, nothing after it."""
 
-    kind: ClassVar[str]
     at_hand: ClassVar[bool] = True
 
     @property
@@ -40,9 +38,6 @@ class Place(ABC):
 
     def relative_to(self, _folder: Path) -> Self:
         return self
-
-    @abstractmethod
-    def read(self) -> str: ...
 
     async def obtain(self) -> str:
         return self.read()
