@@ -128,7 +128,13 @@ def _digest(alias: str, grant: object, without: frozenset[str], beside: tuple[st
 
 
 def _stands_in(path: str, names: frozenset[str]) -> bool:
-    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names)
+    return path in names or path.startswith(_stems(names))
+
+
+@cache
+def _stems(names: frozenset[str]) -> tuple[str, ...]:
+    """How the paths of what is inside of these begin."""
+    return tuple(name + mark for name in sorted(names) for mark in ".[")
 
 
 def _plain(value: object) -> object:
