@@ -136,6 +136,8 @@ def read_fields(block: bytes, max_headers: int) -> Fields | None:
     fields = Fields(block, kept, names)
     for line in lines:
         name, _, value = line.partition(b": ")
+        if len(name) > MAX_NAME:
+            return None
         rule, plain = _asked(name)
         if not value or value[0] == _SPACE or value[-1] == _SPACE or (rule != "kept" and not fields.takes(rule, value)):
             return None
