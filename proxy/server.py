@@ -121,7 +121,7 @@ class Server:
         """Read the configuration again and swap it in; a broken one changes nothing and is told."""
         async with self._reloading:
             try:
-                settings = self._reload()
+                settings = await asyncio.to_thread(self._reload)  # with very many routes it takes a second
                 after = App(settings, metrics=self.metrics, logs=self.logs, event_log=self._event_log, before=self._app)
             except (SettingsError, OSError) as exc:
                 problems = [str(problem) for problem in exc.problems] if isinstance(exc, SettingsError) else [str(exc)]
