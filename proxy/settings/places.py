@@ -15,10 +15,11 @@ from proxy.settings.single import FLAGS, variable
 from proxy.settings.source import Node, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _SECTIONS = frozenset({"credentials", "routes"})  # whose members have names
 _INDEX = re.compile(r"\[(\d*)\]$")
+Named = dict[str, tuple[Place, Node]]
 _FLAGS = {"listeners[0].address": "listen", "admin.address": "admin"}  # keys that have another name as a flag
 
 
@@ -41,7 +42,7 @@ class Places:
         """The place of `key`, or of what it belongs to: a route, an alias, a section, a file; None: there is no such route or alias."""
         first, _, rest = key.partition(".")
         if first in _SECTIONS:
-            return next((place for node in self._nodes if (place := self._inside(node, first, rest)) is not None), None)
+            return next((place for named in self._named[first] if (place := self._inside(named, first, rest)) is not None), None)
         path = list(_steps(key))
         said = next((node for node in self._nodes if _reached(node, path)), None)
         return _nearest(said, path).place if said is not None else Place(self._files[0])
@@ -51,12 +52,19 @@ class Places:
         nodes = [parse(data, file, Findings()) for file, data in self._texts]
         return [node for node in nodes if node is not None]
 
-    def _inside(self, node: Node, section: str, rest: str) -> Place | None:
+    @cached_property
+    def _named(self) -> dict[str, list[Named]]:
+        """By section, the members of each file by their names, of two with one name the first."""
+        return {section: [_by_name(_members(node, section)) for node in self._nodes] for section in _SECTIONS}
+
+    def _inside(self, named: Named, section: str, rest: str) -> Place | None:
         """A name may hold dots: the longest one that begins `rest` is meant."""
-        fitting = [member for member in _members(node, section) if rest == member[0] or rest.startswith(f"{member[0]}.")]
-        if not fitting:
+        name = rest
+        while name not in named and "." in name:
+            name = name.rpartition(".")[0]
+        if name not in named:
             return None
-        name, place, member = max(fitting, key=lambda member: len(member[0]))
+        place, member = named[name]
         names = rest.removeprefix(name).removeprefix(".").split(".")
         found = member.get(*names) or (self._default(names) if section == "routes" else None) or member.nearest(*names)
         return place if found is member else found.place
@@ -84,6 +92,13 @@ def _members(node: Node, section: str) -> Iterator[tuple[str, Place, Node]]:
         for name in (said.get("name"), said.get("prefix"), said.get("host", "") + said.get("prefix", "")):
             if name:
                 yield name, route.place, route
+
+
+def _by_name(members: Iterable[tuple[str, Place, Node]]) -> Named:
+    named: Named = {}
+    for name, place, node in members:
+        named.setdefault(name, (place, node))
+    return named
 
 
 def _steps(key: str) -> Iterator[str | int]:
