@@ -91,7 +91,7 @@ async def pieces(data: bytes, size: int = 10_000) -> AsyncIterator[bytes]:
         yield data[at : at + size]
 
 
-async def until(found: Callable[[], Awaitable[bool]], *, seconds: float = 10.0) -> float:
+async def until(found: Callable[[], Awaitable[bool]], *, seconds: float = 60.0) -> float:
     """Ask again and again until `found`; the seconds that it took.
 
     Raises:

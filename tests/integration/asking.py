@@ -74,7 +74,7 @@ class Asker:
             headers={"DPoP": proof} if proof else {},
             verify=str(self.server.ca),
             cert=(str(certificate.cert), str(certificate.key)) if certificate else None,
-            timeout=10,
+            timeout=60,
         )
         return Told(response.status_code, response.json(), response.headers)
 
@@ -82,7 +82,7 @@ class Asker:
         """What the server says about a token."""
         us = self.server.introspector
         form = {"token": token, "client_id": us.id, "client_secret": us.secret}
-        told: dict[str, Any] = self.session.post(self.server.introspection_url, data=form, timeout=10).json()
+        told: dict[str, Any] = self.session.post(self.server.introspection_url, data=form, timeout=60).json()
         return told
 
 

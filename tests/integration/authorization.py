@@ -251,7 +251,7 @@ class AuthorizationServer:
     def _call(self, method: str, path: str, body: object) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         try:
-            with urlopen(Request(f"http://127.0.0.1:{self.port}/control/{path}", data, method=method), timeout=10) as response:
+            with urlopen(Request(f"http://127.0.0.1:{self.port}/control/{path}", data, method=method), timeout=60) as response:
                 told: dict[str, Any] = json.load(response)
         except HTTPError as refused:
             with refused:

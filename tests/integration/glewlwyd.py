@@ -26,7 +26,7 @@ from tests.integration.authorization import Client
 from tests.integration.running import leashed
 
 SCHEMA = Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")  # tables, one administrator, and no client
-START = 10.0  # seconds until it answers
+START = 60.0  # seconds until it answers
 SCOPE = "api:read"
 
 CONFIG = """
@@ -161,7 +161,7 @@ class Glewlwyd:
         request = Request(f"http://127.0.0.1:{self.port}/api/{path}", json.dumps(body).encode(), method=method)
         request.add_header("Content-Type", "application/json")
         try:
-            self._opener.open(request, timeout=10).close()
+            self._opener.open(request, timeout=60).close()
         except URLError as refused:
             told = refused.read().decode() if hasattr(refused, "read") else ""
             raise RuntimeError(f"{method} {path}: {refused}; {told}; {(self.folder / 'log').read_text()}") from None

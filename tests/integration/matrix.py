@@ -75,7 +75,7 @@ def _private_key_jwt(key: SigningKey) -> Method:
 
 def grants(server: AuthorizationServer) -> dict[str, Grant]:
     """Each grant with each place that its assertion or subject token may come from."""
-    jwks = requests.get(f"{server.issuer}/jwks", timeout=10).json()
+    jwks = requests.get(f"{server.issuer}/jwks", timeout=60).json()
     signer, key = server.self_signed_certificate("idp", family="RSA"), server.signing_key("ES256")
     user = server.user
     issuers = dict.fromkeys((server.issuer, server.tls_issuer), jwks)

@@ -98,7 +98,7 @@ def test_a_jwt_that_is_wrong_in_one_point_is_no_grant(
 def test_another_clients_token_is_an_assertion_again_and_again(asker: Asker) -> None:
     """A JWT that the server issued for itself is taken from a client that trusts this issuer, and from no other."""
     server = asker.server
-    jwks = asker.session.get(f"{server.issuer}/jwks", timeout=10).json()
+    jwks = asker.session.get(f"{server.issuer}/jwks", timeout=60).json()
     first = server.client()
     trusting = server.client(grant_types=[JWT_BEARER], terms={"issuers": {server.issuer: jwks}})
     strange = server.client(grant_types=[JWT_BEARER])

@@ -152,9 +152,9 @@ def test_metadata_stand_at_both_places_and_name_the_tls_twin(asker: Asker) -> No
     server = asker.server
     for issuer in (server.issuer, server.tls_issuer):
         places = [f"{issuer}/.well-known/{name}" for name in ("oauth-authorization-server", "openid-configuration")]
-        one, other = (asker.session.get(place, verify=str(server.ca), timeout=10).json() for place in places)
+        one, other = (asker.session.get(place, verify=str(server.ca), timeout=60).json() for place in places)
         assert (one, one["issuer"], one["token_endpoint"]) == (other, issuer, f"{issuer}/token")
-    plain = asker.session.get(f"{server.issuer}/.well-known/openid-configuration", timeout=10).json()
+    plain = asker.session.get(f"{server.issuer}/.well-known/openid-configuration", timeout=60).json()
     assert plain["mtls_endpoint_aliases"]["token_endpoint"] == server.tls_token_url
     assert {JWT_BEARER, SAML_BEARER, TOKEN_EXCHANGE, "password", "refresh_token"} <= set(plain["grant_types_supported"])
     assert {"private_key_jwt", "tls_client_auth", "none"} <= set(plain["token_endpoint_auth_methods_supported"])
@@ -165,11 +165,11 @@ def test_an_issuer_with_a_path_has_its_metadata_at_both_places(asker: Asker) -> 
     server, issuer = asker.server, asker.server.tenant_issuer
     path = issuer.removeprefix(server.issuer)
     places = f"{server.issuer}/.well-known/oauth-authorization-server{path}", f"{issuer}/.well-known/openid-configuration"
-    one, other = (asker.session.get(place, timeout=10).json() for place in places)
+    one, other = (asker.session.get(place, timeout=60).json() for place in places)
     assert (one, one["issuer"], one["token_endpoint"]) == (other, issuer, f"{issuer}/token")
     client = server.client()
     form = {"grant_type": "client_credentials", "client_id": client.id, "client_secret": client.secret}
-    assert asker.introspect(asker.session.post(one["token_endpoint"], data=form, timeout=10).json()["access_token"])["active"]
+    assert asker.introspect(asker.session.post(one["token_endpoint"], data=form, timeout=60).json()["access_token"])["active"]
 
 
 def test_a_revoked_token_is_dead(asker: Asker) -> None:
@@ -177,7 +177,7 @@ def test_a_revoked_token_is_dead(asker: Asker) -> None:
     client = asker.server.client()
     token = asker.ask({}, basic=client).token
     form = {"token": token, "client_id": client.id, "client_secret": client.secret}
-    assert asker.session.post(asker.server.revocation_url, data=form, timeout=10).status_code == 200
+    assert asker.session.post(asker.server.revocation_url, data=form, timeout=60).status_code == 200
     assert not asker.introspect(token)["active"]
 
 
@@ -190,11 +190,11 @@ def test_metadata_that_no_client_can_have_are_refused(authorization_server: Auth
 def test_glewlwyd_signs_what_it_issues_and_refuses_a_wrong_secret(glewlwyd: Glewlwyd) -> None:
     """Another implementation: a JWT that its own keys verify, by Basic without form encoding, and 403 without a body otherwise."""
     client, form = glewlwyd.client, {"grant_type": "client_credentials", "scope": "api:read"}
-    told = requests.post(glewlwyd.token_url, data=form, auth=(client.id, client.secret), timeout=10)
-    jwks = requests.get(glewlwyd.jwks_url, timeout=10).json()
+    told = requests.post(glewlwyd.token_url, data=form, auth=(client.id, client.secret), timeout=60)
+    jwks = requests.get(glewlwyd.jwks_url, timeout=60).json()
     token = told.json()["access_token"]
     seen = jwt.decode(token, public_key(jwks, jwks["keys"][0]["kid"]))
     assert (told.status_code, seen.claims["client_id"], seen.claims["iss"]) == (200, client.id, glewlwyd.issuer)
     for secret in ("wrong", quote_plus(client.secret)):
-        refused = requests.post(glewlwyd.token_url, data=form, auth=(client.id, secret), timeout=10)
+        refused = requests.post(glewlwyd.token_url, data=form, auth=(client.id, secret), timeout=60)
         assert (refused.status_code, refused.text) == (403, "")

@@ -53,7 +53,7 @@ async def test_a_source_that_is_refused_at_once_is_not_asked_for_ever(
 ) -> None:
     """A source's new token that is refused as well ends it: the cause is told, and the next call asks nobody."""
     server = authorization_server
-    jwks = requests.get(f"{server.issuer}/jwks", timeout=10).json()  # noqa: ASYNC210  # before anything else runs
+    jwks = requests.get(f"{server.issuer}/jwks", timeout=60).json()  # noqa: ASYNC210  # before anything else runs
     source, client = server.client(), server.client(grant_types=[JWT_BEARER], terms={"issuers": {"https://other.example": jwks}})
     running = bearerd(
         {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"},

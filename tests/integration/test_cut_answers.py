@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.raw import request
+from tests.clients.raw import PATIENCE, request
 from tests.fakes.raw import OK, Exchange, say
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def test_a_cut_body_stays_cut(response: bytes, cut: bool, version: str, wi
     async with await wire.connect() as client:
         await client.send(request("/raw", version=version))
         head = await client.head()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await sent.wait()
         read.set()
         ended_well = await _ends_well(client.rest(), head.get("Transfer-Encoding"), head.get("Content-Length"))

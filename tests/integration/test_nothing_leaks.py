@@ -75,7 +75,7 @@ async def test_no_secret_comes_out(
         got.append(await caller.get(f"{running.url}/odd/2", headers=own))
         return bool(token_server.issued)
 
-    await until(answers, seconds=20)
+    await until(answers)
     token_server.reply = answer(400, repeats)
     raw_upstream.reply = say(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
     got.append(await caller.get(f"{running.url}/odd/3", headers=own))

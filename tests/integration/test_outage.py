@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.fakes.relay import Relay
-from tests.fakes.token_server import TokenServer, answer, hang
+from tests.fakes.token_server import TokenServer, after, answer
 from tests.integration.applications import Caller, Got, until
 
 if TYPE_CHECKING:
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lanes
 
 RECOVERY = 10.0  # seconds
+LIFETIME = 3  # seconds
+USABLE = 0.95 * LIFETIME  # the rest is too short for a call
 
 
 async def test_a_live_token_serves_and_an_expired_one_never(
     token_server: TokenServer, raw_upstream: RawUpstream, caller: Caller, bearerd: StartBearerd
 ) -> None:
     """Down: calls succeed until the token expires, then get 503 and go nowhere; up again: they succeed within 10 s."""
-    token_server.members = {"expires_in": 3}
+    token_server.members = {"expires_in": LIFETIME}
     async with Relay(token_server.port) as relay:
         running = bearerd(
             {"prefix": "/crm", "upstream": raw_upstream.url, "credential": "crm"},
@@ -53,9 +56,16 @@ async def test_a_live_token_serves_and_an_expired_one_never(
             got.append(await caller.get(f"{running.url}/crm"))
             return got[-1].status == status
 
+        before = time.monotonic()
         assert await has(200)
+        issued = time.monotonic()
         relay.down()
-        assert 2.5 < await until(lambda: has(503), seconds=6) <= 3.1
+        while time.monotonic() < issued + LIFETIME or got[-1].status == 200:
+            began = time.monotonic()
+            served = await has(200)
+            assert served or time.monotonic() > before + USABLE, "a live token did not serve"
+            assert not served or began < issued + LIFETIME, "an expired token served"
+            await asyncio.sleep(0.05)
         assert got[-1].problem["code"] == "token_endpoint_unreachable"
         assert int(got[-1].get("Retry-After")) >= 1
         sent = len(raw_upstream.requests)
@@ -117,7 +127,7 @@ async def test_a_failed_background_refresh_is_tried_again(
         statuses.add((await caller.get(f"{running.url}/crm")).status)
         return len(token_server.issued) > 1
 
-    await until(refreshed, seconds=6)
+    await until(refreshed)
     assert statuses == {200}
     assert len(token_server.requests) >= 3
 
@@ -131,8 +141,9 @@ async def test_a_hanging_alias_slows_no_other(
     caller: Caller,
     bearerd: StartBearerd,
 ) -> None:
-    """While 200 calls wait for a token endpoint that never answers, another alias answers as ever."""
-    token_server.reply = hang
+    """While 200 calls wait for a token endpoint that does not answer, another alias answers as ever."""
+    go = asyncio.Event()
+    token_server.reply = after(go, answer(500))
     running = bearerd(
         {"prefix": "/stuck", "upstream": raw_upstream.url, "credential": "stuck", "name": "stuck"},
         {"prefix": "/crm", "upstream": echo_api.url, "credential": "crm"},
@@ -142,7 +153,7 @@ async def test_a_hanging_alias_slows_no_other(
                 "token_url": token_server.token_url,
                 "client_id": "id",
                 "client_secret": "s3cret",
-                "token_request": {"timeout": "3s"},
+                "token_request": {"timeout": "120s"},
             },
             "crm": credential(client),
         },
@@ -154,6 +165,7 @@ async def test_a_hanging_alias_slows_no_other(
 
     await until(waiting)
     got = await caller.get(f"{running.url}/crm/echo")
-    assert (got.status, got.seconds < 1) == (200, True)
+    assert (got.status, await waiting()) == (200, True)
+    go.set()
     assert await stuck == {503}
     assert [len(token_server.requests), raw_upstream.requests] == [1, []]

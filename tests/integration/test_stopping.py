@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.raw import RawClient, request
+from tests.clients.raw import PATIENCE, RawClient, request
 from tests.fakes.raw import OK, Exchange
 from tests.fakes.token_server import hang
 from tests.integration.applications import until
@@ -42,7 +42,7 @@ async def test_a_call_in_flight_finishes(raw_upstream: RawUpstream, bearerd: Sta
     running = bearerd({"prefix": "/crm", "upstream": raw_upstream.url, "credential": "none"})
     async with await RawClient.open(running.port) as client:
         await client.send(request("/crm"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await begun.wait()
         began = time.monotonic()
         running.signal(signal.SIGTERM)
@@ -56,7 +56,7 @@ async def test_a_call_in_flight_finishes(raw_upstream: RawUpstream, bearerd: Sta
 
 def refuses(port: int) -> None:
     """Wait until nobody listens on `port`."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         if not asyncio.run(_connects(port)):
             return
@@ -75,15 +75,15 @@ async def _connects(port: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_idle_callers_do_not_hold_it(number: signal.Signals, raw_upstream: RawUpstream, bearerd: StartBearerd) -> None:
-    """With kept connections on both sides and one in the middle of a head, it ends within 3 s, without a traceback."""
-    running = bearerd({"prefix": "/crm", "upstream": raw_upstream.url, "credential": "none"})
+    """With kept connections on both sides and one in the middle of a head, it ends long before `drain_timeout`, without a traceback."""
+    running = bearerd({"prefix": "/crm", "upstream": raw_upstream.url, "credential": "none"}, drain_timeout="60s")
     async with await RawClient.open(running.port) as idle, await RawClient.open(running.port) as slow:
         assert (await idle.ask(request("/crm"))).body.data == OK[-2:]
         await slow.send(b"GET /crm HTTP/1.1\r\nHost:")
         began = time.monotonic()
         running.signal(number)
         assert await asyncio.to_thread(running.wait) == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < LIMIT
     assert "Traceback" not in running.said
 
 
@@ -114,12 +114,12 @@ async def test_hanging_servers_do_not_hold_it(token_server: TokenServer, raw_ups
     async with await RawClient.open(running.port) as one, await RawClient.open(running.port) as two:
         await one.send(request("/crm"))
         await two.send(request("/raw"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asked.wait()
         began = time.monotonic()
         running.signal(signal.SIGTERM)
         assert await asyncio.to_thread(running.wait) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < LIMIT
 
 
 async def test_a_fetch_of_an_earlier_configuration_does_not_hold_it(
@@ -145,7 +145,7 @@ async def test_a_fetch_of_an_earlier_configuration_does_not_hold_it(
     began = time.monotonic()
     running.signal(signal.SIGTERM)
     assert await asyncio.to_thread(running.wait) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < LIMIT
 
 
 async def test_readiness_turns_while_it_drains(raw_upstream: RawUpstream, bearerd: StartBearerd) -> None:
@@ -161,7 +161,7 @@ async def test_readiness_turns_while_it_drains(raw_upstream: RawUpstream, bearer
     running = bearerd({"prefix": "/crm", "upstream": raw_upstream.url, "credential": "none"})
     async with await RawClient.open(running.port) as client:
         await client.send(request("/crm"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await begun.wait()
         assert (await running.admin("/readyz"))[0] == 200
         running.signal(signal.SIGTERM)
@@ -184,7 +184,7 @@ async def test_a_caller_can_call_until_the_end(raw_upstream: RawUpstream, caller
     raw_upstream.reply = late
     running = bearerd({"prefix": "/crm", "upstream": raw_upstream.url, "credential": "none"})
     call = asyncio.create_task(caller.get(f"{running.url}/crm"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await begun.wait()
     running.signal(signal.SIGTERM)
     await asyncio.to_thread(refuses, running.port)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.raw import RawClient, request
+from tests.clients.raw import PATIENCE, RawClient, request
 from tests.fakes.raw import OK, Exchange, say
 from tests.fakes.token_server import answer as token_answer
 
@@ -39,10 +39,10 @@ async def test_events_arrive_without_delay(wire: Wire) -> None:
     async with await wire.connect() as client:
         await client.send(request("/raw"))
         assert (await client.head()).get("Content-Type") == "text/event-stream"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert b"data: first" in await client.reader.readuntil(b"\n\n")
         read.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert b"data: second" in await client.reader.readuntil(b"\n\n")
 
 
@@ -59,7 +59,7 @@ async def test_a_request_body_arrives_without_delay(wire: Wire) -> None:
     wire.upstream.early = read
     async with await wire.connect() as client:
         await client.send(request("/raw", method="POST", headers="Content-Length: 10\r\n") + b"first")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await arrived.wait()
         await client.send(b"again")
         assert (await client.answer()).status == 200
@@ -80,12 +80,12 @@ async def test_a_caller_that_leaves_ends_the_request(begun: bool, wire: Wire) ->
     wire.upstream.reply = endless
     async with await wire.connect() as client:
         await client.send(request("/raw"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asked.wait()
         if begun:
             await client.head()
         client.reset()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await gone.wait()
 
 
@@ -104,10 +104,10 @@ async def test_a_caller_that_leaves_in_its_body_ends_the_request(wire: Wire) -> 
     wire.upstream.early = read
     async with await wire.connect() as client:
         await client.send(request("/raw", method="POST", headers="Transfer-Encoding: chunked\r\n") + b"4\r\nabcd\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asked.wait()
         client.writer.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         await gone.wait()
     assert not bytes(got).endswith(b"0\r\n\r\n")
 
@@ -125,7 +125,7 @@ async def test_a_half_closed_caller_gets_its_answer(wire: Wire) -> None:
     async with await wire.connect() as client:
         await client.send(request("/raw", method="POST", body=b"x"))
         client.half_close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await asked.wait()
         go.set()
         answer = await client.answer()
