@@ -119,7 +119,7 @@ IMPURE_MODULES = frozenset(
     {
         *("asyncio", "io", "logging", "os", "pathlib", "random", "secrets", "select", "selectors", "shutil", "signal"),
         *("socket", "ssl", "subprocess", "tempfile", "threading", "time", "uuid"),
-        *("aiohappyeyeballs", "aiohttp", "click", "prometheus_client", "rich", "uvloop"),
+        *("aiohappyeyeballs", "aiohttp", "click", "prometheus_client", "rich", "uvloop", "watchfiles"),
         *("cryptography", "joserfc", "signxml"),  # keys and signatures draw lots
     }
 )

@@ -13,9 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UNUSED = (
-    *("rich", "pygments", "structlog", "anyio", "watchfiles", "jinja2", "jsonschema"),
+    *("rich", "pygments", "structlog", "jinja2", "jsonschema"),
     *("cryptography", "joserfc", "lxml", "signxml"),  # keys and signatures
-    *("multiprocessing", "sqlite3", "ctypes", "unittest", "pydoc", "importlib.metadata", "xml", "difflib"),
+    *("sqlite3", "ctypes", "unittest", "pydoc", "importlib.metadata", "xml", "difflib"),
     *("proxy.importing", "proxy.cli.check", "proxy.cli.demo", "proxy.cli.demonstration", "proxy.cli.probe", "proxy.cli.probing"),
     *("proxy.cli.importing", "proxy.cli.healthcheck", "proxy.settings.schema"),
 )
