@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tests.fakes.raw import RawUpstream
 from tests.wire.stand import Pause, Sayings, Seen, Stand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 SHORT = 400  # bytes; of longer messages not every offset is tried
 SPREAD = 16  # offsets tried in long ones for no reason
@@ -66,23 +66,38 @@ def offsets(data: bytes) -> Iterator[int]:
     yield from sorted(at for at in around | {len(data) * step // SPREAD for step in range(SPREAD)} if 0 < at < len(data))
 
 
-def differences(cases: dict[str, Case], lanes: tuple[str, str], *, cut: How) -> list[Difference]:
-    """What `lanes` do not agree on, each case on a pair of stands of its own; `cut` in two parts at every offset, or not."""
-    return asyncio.run(_differences(cases, lanes, cut))
+def differences(
+    cases: Mapping[str, Case], lanes: tuple[str, str], *, cut: How, options: Mapping[str, Any] | None = None
+) -> list[Difference]:
+    """What `lanes` do not agree on, with these options of the route; `cut` in two parts at every offset, or not."""
+    return asyncio.run(_differences(cases, lanes, cut, options or {}))
 
 
-async def _differences(cases: dict[str, Case], lanes: tuple[str, str], cut: How) -> list[Difference]:
+async def _differences(cases: Mapping[str, Case], lanes: tuple[str, str], cut: How, options: Mapping[str, Any]) -> list[Difference]:
     found = []
     async with AsyncExitStack() as running:
-        shared = await _pair(running, lanes, QUICKLY)
+        shared = await _pair(running, lanes, QUICKLY, options)
         for name, case in cases.items():
             suspects = [at for at, seen in await _compared(case, shared, _cuts(case, cut)) if seen[0] != seen[1]]
             if not suspects:
                 continue
             async with AsyncExitStack() as again:
-                own = await _pair(again, lanes, PATIENTLY)
+                own = await _pair(again, lanes, PATIENTLY, options)
                 found += [Difference(name, at, seen) for at, seen in await _compared(case, own, suspects) if seen[0] != seen[1]]
     return found
+
+
+def accounts(cases: Mapping[str, Case], lanes: tuple[str, str]) -> tuple[list[object], list[object]]:
+    """What each of `lanes` tells of the cases, each whole: access lines, then counts."""
+    return asyncio.run(_accounts(cases, lanes))
+
+
+async def _accounts(cases: Mapping[str, Case], lanes: tuple[str, str]) -> tuple[list[object], list[object]]:
+    async with AsyncExitStack() as running:
+        one, other = pair = await _pair(running, lanes, QUICKLY, {})
+        for case in cases.values():
+            await _compared(case, pair, [("whole", 0)])
+    return one.account(), other.account()
 
 
 def _cuts(case: Case, cut: How) -> Iterable[Cut]:
@@ -91,9 +106,9 @@ def _cuts(case: Case, cut: How) -> Iterable[Cut]:
     return [(cut, at) for at in offsets(case.sent if cut == "request" else case.sayings.raws[0])]
 
 
-async def _pair(running: AsyncExitStack, lanes: tuple[str, str], pause: Pause) -> Pair:
+async def _pair(running: AsyncExitStack, lanes: tuple[str, str], pause: Pause, options: Mapping[str, Any]) -> Pair:
     upstream = await running.enter_async_context(RawUpstream())
-    one, other = [await running.enter_async_context(Stand(lane, pause, upstream)) for lane in lanes]
+    one, other = [await running.enter_async_context(Stand(lane, pause, upstream, options)) for lane in lanes]
     return one, other
 
 

@@ -18,7 +18,7 @@ from tests.fakes.raw import RawUpstream, say
 from tests.unit.http.conftest import Tokens, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tests.fakes.raw import Exchange, Reply
 
@@ -183,18 +183,19 @@ class Pause:
 
 @dataclass
 class Stand:
-    """A lane between a caller and an upstream: one route at `/`, to which tokens are sent."""
+    """A lane between a caller and an upstream: one route at `/`, with tokens unless `options` say otherwise."""
 
     lane: str
     pause: Pause
     upstream: RawUpstream
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the route
     tokens: Tokens = field(default_factory=Tokens)
 
     async def __aenter__(self) -> Self:
         resolver = Resolver(lambda: 0.0)  # whose one answer never grows old: a lookup is another thread's, whose time no turn tells
         await resolver.resolve("127.0.0.1", self.upstream.port, allow_link_local=False, key="")
         self.walk = Walk(self.upstream, self.tokens, limits=LIMITS, level="error", lane=self.lane, resolver=resolver)
-        await self.walk.start(credential="crm")
+        await self.walk.start(**{"credential": "crm", **self.options})
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -202,12 +203,23 @@ class Stand:
 
     async def warm(self) -> None:
         """A token and an idle connection are at hand."""
-        if self.walk.active.own.pool.idle and self.tokens.current and self.tokens.fetches == 1:
+        if self.walk.active.own.pool.idle and (self.walk.active.token is None or self.tokens.fetches == 1):
             return
         await self.cool()
         self.upstream.renew()
         seen = await self.exchange([b"GET /warm HTTP/1.1\r\nHost: a\r\n\r\n"], Sayings())
         assert seen.got.startswith(b"HTTP/1.1 200 "), seen
+
+    def account(self) -> list[object]:
+        """What was told of all exchanges: access lines without their times, and what was counted."""
+        lines = [{name: value for name, value in line.items() if name not in {"ts", "seconds"}} for line in self.walk.access()]
+        samples = (sample for metric in self.walk.metrics.registry.collect() for sample in metric.samples)
+        counts = {
+            f"{sample.name}{sorted(sample.labels.items())}": sample.value
+            for sample in samples
+            if sample.name.startswith("bearerd_") and sample.name.endswith(("_total", "_count"))
+        }
+        return [*lines, counts]
 
     async def cool(self) -> None:
         """Neither of them is."""

@@ -5,15 +5,17 @@ Whole, byte by byte, and in two parts at every offset; requests and answers, pla
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from proxy.http.express.front import Front
+from proxy.http.routing import BodyMatch, ExpiredWhen, PoolOptions, Replay, Retry, Rewrite
 from proxy.http.upstream import Connection
+from proxy.units import Bytes
 from tests.conftest import LANES
 from tests.wire import answers, corpus, usual
-from tests.wire.lanes import Case, differences
+from tests.wire.lanes import Case, accounts, differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +91,42 @@ def test_answers_in_two_parts(family: str) -> None:
     """However its answer to a GET arrives."""
     cases = {name: case for name, case in ANSWERS[family].items() if case.sent == usual.ASKED["GET"]}
     assert told(differences(cases, LANES, cut="answer")) == ""
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "no credential": {"credential": "none"},
+    "fields of a proxy": {"preserve_host": True, "via": True, "forwarded": "x-forwarded"},
+    "as it comes": {"forwarded": "rfc7239", "rewrite": Rewrite(location=False, cookies=False)},
+    "two methods": {"methods": ("GET", "POST")},
+    "never again": {"retry": Retry(attempts=1), "unauthorized": "pass"},
+    "hardly any replay": {"unauthorized": "replay_idempotent", "replay": Replay(memory=Bytes(4))},
+    "expiry in a body": {"expired_when": ExpiredWhen(status=(200, 403), body=BodyMatch(contains="ok"))},
+    "expiry in a field": {"expired_when": ExpiredWhen(status=(200, 201), header={"X-A": "1"})},
+    "one at a time": {"pool": PoolOptions(connections=1), "max_concurrency": 1},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_of_a_route(name: str) -> None:
+    """Whatever the route says is done in both lanes."""
+    families = [REQUESTS[family] for family in ("targets", "methods", "fields", "bodies", "pipelines")]
+    cases = {f"{number} {name}": Case(sent) for number, family in enumerate(families) for name, sent in family.items()}
+    asked = ANSWERS["usual"] | {f"{name}, end": case for name, case in ANSWERS["usual, then the end"].items()}
+    assert told(differences(cases | asked, LANES, cut="whole", options=OPTIONS[name])) == ""
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        *(pytest.param({name: Case(sent) for name, sent in family.items()}, id=what) for what, family in REQUESTS.items()),
+        *(pytest.param(family, id=f"answers: {what}") for what, family in ANSWERS.items()),
+    ],
+)
+def test_what_is_told_of_calls(cases: dict[str, Case]) -> None:
+    """Access lines and counts do not say which lane it was."""
+    ordinary, express = accounts(cases, LANES)
+    assert [pair for pair in zip(ordinary, express, strict=True) if pair[0] != pair[1]] == []
+    assert ordinary[-1] != {}
 
 
 def changed(function: Callable[..., object]) -> Callable[..., object]:
