@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import signal
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from proxy.settings.model import Settings
 
 FAILED = 1
+SWITCH_INTERVAL = 0.0005  # seconds that a thread, such as a scrape of many series, may keep calls waiting; Python's own is ten times that
 
 
 @click.command("run", short_help="serve")
@@ -50,6 +53,7 @@ def command(configs: tuple[str, ...], **flags: str | None) -> None:
 async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
     logs = configure(form=settings.log.format, level=settings.log.level, access=settings.log.access)
     logging.getLogger().addHandler(LibraryLog(logs))
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         server = Server(settings, logs=logs, reload=read)
         gc.freeze()  # what is here now stays for good: the collector need not look at it again
@@ -59,6 +63,8 @@ async def _serve(settings: Settings, read: Callable[[], Settings]) -> None:
         logs.event("error", "cannot_listen", key=exc.key, detail=f"cannot listen on {exc}")
         raise
     finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end has begun: another request for it does not make it a failure
         logs.close()
 
 
