@@ -101,7 +101,11 @@ class Exchange:
             self._go_on(data)
             return
         end = data.find(b"\r\n\r\n")
-        plain = read_response(data[:end], self._rewrite, bodiless=self._plan.bodiless) if end > 0 else None
+        try:
+            plain = read_response(data[:end], self._rewrite, bodiless=self._plan.bodiless) if end > 0 else None
+        except Exception as exc:  # noqa: BLE001  # a fault of ours: the walk reads the answer in its own way
+            self._plan.handler.logs.event("error", "internal_error", exc_info=exc)
+            plain = None
         if plain is None or plain[0] in self._active.judged:
             self._leave(data)
         else:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal, cast
 from proxy.errors import HeadTimeoutError
 from proxy.http.express.exchange import Exchange
 from proxy.http.express.idle import Idle
-from proxy.http.express.plan import Plans
 from proxy.http.express.writing import Writing
 from proxy.http.plain import may_be_plain
 from proxy.http.presence import Presence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from proxy.http.express.arriving import Arriving
     from proxy.http.express.server import ExpressServer
 
-_log = logging.getLogger(__name__)
 PIPELINE_LIMIT = 64 << 10  # bytes kept of requests that came before their turn
 AT_ONCE = 64 << 10  # bytes of a body that are waited for until the next tick, before it is sent on as it comes
 Phase = Literal["rest", "head", "body", "linger"]
@@ -60,7 +58,7 @@ class Front(Writing):
         self._task: asyncio.Task[bool] | None = None  # or takes the walk
         self._payload: Arriving | None = None  # of the request in service, as long as it is not all here
         self._phase: Phase = "rest"  # what the deadline is of
-        self.plans = lane.spare.pop() if lane.spare else Plans()
+        self.plans = lane.plans()
         self._presence = Presence(self, lane.loop)
         self._reading_held = False
         self._half_closed = False
@@ -73,10 +71,8 @@ class Front(Writing):
         self._idle = Idle(self._lane.limits.idle_timeout, self._lane.loop, self._lane.clock, rests=self._rests, end=self.end_rest)
 
     def data_received(self, data: bytes) -> None:
-        if self._payload is not None:
-            data = self._feed(self._payload, data)
-            if not data:
-                return
+        if self._payload is not None and not (data := self._feed(self._payload, data)):
+            return
         self._buffer = self._buffer + data if self._buffer else data
         if len(self._buffer) >= self._wanted and not self._busy:
             self._next()
@@ -129,7 +125,7 @@ class Front(Writing):
         return not self.begun and self._busy
 
     def _rests(self) -> bool:
-        return not self._busy and (self.stands_still() if self.writing_paused else not self._buffer)
+        return not self._busy and (self.stands_still() if self.pending else not self._buffer)
 
     @property
     def _held_back(self) -> bool:
@@ -186,7 +182,7 @@ class Front(Writing):
     def _walked(self, task: asyncio.Task[bool]) -> None:
         self._task = None
         if not task.cancelled() and (failed := task.exception()) is not None:  # a fault of ours, outside its walk
-            _log.error("a call failed outside its walk", exc_info=failed)
+            logging.getLogger(__name__).error("a call failed outside its walk", exc_info=failed)
             self.cut()
             return
         self.answered(keep_alive=not task.cancelled() and task.result())
@@ -209,14 +205,19 @@ class Front(Writing):
         if (self._retired or self._half_closed) and not (self._busy or self._held_back):
             self.close()  # no whole request is left, and none will come
 
+    def close(self) -> None:
+        """Serve nothing more (RFC 9112 §9.6), and end the connection when everything is sent."""
+        self._buffer = b""
+        super().close()
+
     def _end(self) -> None:
         """Close; where the rest of the request still comes, it is thrown away first, since a reset would cost the caller its answer."""
         if self._payload is None:
             self.close()
-            return
-        self._payload.forget()
-        self._regulate()
-        self._wait("linger", LINGER)
+        else:
+            self._payload.forget()
+            self._regulate()
+            self._wait("linger", LINGER)
 
     def _feed(self, payload: Arriving, data: bytes) -> bytes:
         rest = payload.feed(data)

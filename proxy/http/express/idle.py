@@ -44,7 +44,6 @@ class Idle:
 
     def _look(self) -> None:
         left = self._since + self._limit - self._clock() if self._rests() else self._limit
+        self._timer = self._loop.call_later(left if left > 0 else self._limit, self._look)  # an end may wait for what is not taken
         if left <= 0:
             self._end()
-        else:
-            self._timer = self._loop.call_later(left, self._look)

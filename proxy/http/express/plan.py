@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from proxy.oauth.token import Token
 
 METHODS = {name.encode("ascii"): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+REMEMBERED = 2 << 10  # bytes of the largest head that is remembered; an idle connection stays small
 
 
 class Plan:
@@ -71,6 +72,12 @@ class Plans:
         self._tail = b""
         self._tail_of: tuple[HeaderPolicy | None, Token | None, Fields | None, Writing | None] = (None, None, None, None)
 
+    def hand_on(self, handler: Handler) -> bool:
+        """Whether the next connection has anything of them, with `handler` in service; who asked is forgotten."""
+        if self._tail_of[3] is not None:
+            self._tail, self._tail_of = b"", (None, None, None, None)
+        return self._plan is not None and self._plan.handler is handler
+
     def of(self, handler: Handler, head: bytes, max_headers: int) -> Plan | None:
         """What the request means whose `head` ends before the empty line; None where it is not plain."""
         if head == self._head and self._plan is not None and self._plan.handler is handler:
@@ -79,20 +86,23 @@ class Plans:
         if line is None:
             return None
         block = head[line.end() :]
-        if block != self._block:
-            self._block, self._fields = block, read_fields(block, max_headers)
-        if self._fields is None:
+        fields = self._fields if block == self._block else read_fields(block, max_headers)
+        if fields is None:
             return None
-        self._head, self._plan = head, Plan(handler, line[1], line[2], self._fields)
-        return self._plan
+        plan = Plan(handler, line[1], line[2], fields)
+        if len(head) <= REMEMBERED:
+            self._head, self._plan, self._block, self._fields = head, plan, block, fields
+        return plan
 
     def tail(self, active: ActiveRoute, token: Token | None, fields: Fields, client: Writing) -> bytes:
         """A request's head behind its first line, as `active` sends it with `token`."""
         of, policy, named = self._tail_of, active.own.headers, client if active.names_callers else None
-        if of[0] is not policy or of[1] is not token or of[2] is not fields or of[3] is not named:
-            put = token.headers if token is not None else ()
-            tail = sent_fields(fields, policy, put)
-            if tail is None:
-                tail = encode_head(b"", for_upstream(fields.headers, policy, client.caller(fields.host), fields.framing, put))
+        if of[0] is policy and of[1] is token and of[2] is fields and of[3] is named:
+            return self._tail
+        put = token.headers if token is not None else ()
+        tail = sent_fields(fields, policy, put)
+        if tail is None:
+            tail = encode_head(b"", for_upstream(fields.headers, policy, client.caller(fields.host), fields.framing, put))
+        if fields is self._fields:
             self._tail, self._tail_of = tail, (policy, token, fields, named)
-        return self._tail
+        return tail

@@ -10,13 +10,13 @@ import time
 from typing import TYPE_CHECKING
 
 from proxy.http.express.front import Front
+from proxy.http.express.plan import Plans
 from proxy.http.express.ticks import Ticker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.http.cutter import Limits
-    from proxy.http.express.plan import Plans
     from proxy.http.handler import Handler
     from proxy.http.listener import ClientServer
 
@@ -43,7 +43,8 @@ class ExpressServer:
         self.ticker = Ticker(self.loop, self.clock)
         self.fronts: set[Front] = set()
         self.retired = False  # whether a connection ends after its first answer
-        self.spare: list[Plans] = []  # of connections that ended
+        self._spare: list[Plans] = []  # of connections that ended
+        self._spare_of: Handler | None = None
         self._walks: set[asyncio.Task[bool]] = set()
 
     def __call__(self) -> Front:
@@ -53,8 +54,20 @@ class ExpressServer:
         """The connection ended; its plans are the next one's, since who connects anew for each call repeats itself too."""
         self.fronts.discard(front)
         self.ticker.forget(front)
-        if len(self.spare) < SPARE:
-            self.spare.append(front.plans)
+        handler = self.handler()
+        if front.plans.hand_on(handler) and len(self._current(handler)) < SPARE:
+            self._spare.append(front.plans)
+
+    def plans(self) -> Plans:
+        """For a new connection."""
+        spare = self._current(self.handler())
+        return spare.pop() if spare else Plans()
+
+    def _current(self, handler: Handler) -> list[Plans]:
+        """The spare plans, without those of an earlier configuration."""
+        if self._spare_of is not handler:
+            self._spare, self._spare_of = [], handler
+        return self._spare
 
     def own(self, walk: asyncio.Task[bool]) -> None:
         """A request's walk, which is awaited at the end."""

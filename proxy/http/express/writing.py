@@ -60,9 +60,14 @@ class Writing(asyncio.Protocol):
             finally:
                 self._writable = None
 
+    @property
+    def pending(self) -> int:
+        """Bytes that the caller has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
+
     def stands_still(self) -> bool:
         """Whether the caller took nothing since the last time that this was asked."""
-        before, self._left = self._left, self.transport.get_write_buffer_size() if self.transport is not None else 0
+        before, self._left = self._left, self.pending
         return before == self._left
 
     def close(self) -> None:
@@ -72,7 +77,7 @@ class Writing(asyncio.Protocol):
 
     def end_rest(self) -> None:
         """End a connection that rests; a caller that takes nothing is cut, since an end would wait for it."""
-        if self.writing_paused:
+        if self.pending:
             self.cut()
         else:
             self.close()

@@ -611,3 +611,17 @@ async def test_both_lanes_tell_the_same_of_a_caller_that_left(both: tuple[Walk, 
         await walk.quiet()
         lines.append([{key: value for key, value in line.items() if key not in TIMES} for line in walk.access()])
     assert lines[0] == lines[1]
+
+
+async def test_a_fault_of_ours_in_an_answer_sends_nothing_again(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walk reads what came, and the log says what failed."""
+    await warm(walk)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("proxy.http.express.exchange.read_response", fail)
+    async with await walk.client() as client:
+        assert (await client.ask(GET)).body.data == b"ok"
+    assert len(walk.upstream.requests) == 1
+    assert [line["event"] for line in walk.told("internal_error")] == ["internal_error"]

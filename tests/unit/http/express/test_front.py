@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.http.express.front import AT_ONCE, LINGER, PIPELINE_LIMIT
+from proxy.http.express.front import AT_ONCE, LINGER, PIPELINE_LIMIT, Front
 from tests.clients.raw import request
 from tests.fakes.raw import OK, Exchange, say
 
 if TYPE_CHECKING:
-    from proxy.http.express.front import Front
     from tests.fakes.raw import Reply
     from tests.unit.http.conftest import Walk
     from tests.unit.http.express.conftest import Clock
 
 GET = request("/x")
+CLOSING = request("/x", headers="Connection: close\r\n")
 POST = request("/p", method="POST", body=b"hello")
 CHUNKS = b"POST /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nA: 1\r\n\r\n"
 OLD = b"GET /old HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
@@ -405,3 +405,68 @@ async def test_a_fault_outside_a_walk(walk: Walk) -> None:
             await client.rest()
         walk.handler.serve = serve  # type: ignore[method-assign]
         assert (await other.ask(GET)).status == 200
+
+
+class Stalled(asyncio.Transport):
+    """A caller's connection that keeps `waiting` bytes of what is written to it."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self.waiting, self.said, self.closed = waiting, b"", False
+        self.aborted = asyncio.Event()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.said += bytes(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+        self.aborted.set()
+
+
+@pytest.mark.parametrize("how", ["closes", "retires"])
+async def test_nothing_is_served_behind_the_end(walk: Walk, how: str) -> None:
+    """RFC 9112 §9.6: a caller may send again what stood behind an answer that closes, however late it reads that answer."""
+    await warm(walk)
+    gate = asyncio.Event()
+    walk.upstream.script.append(held(gate))
+    connection, caller = walk.clients(), Stalled(5)
+    assert isinstance(connection, Front)
+    connection.connection_made(caller)
+    connection.data_received((CLOSING if how == "closes" else GET) + POST)
+    if how == "retires":
+        connection.retire()
+    gate.set()
+    async with asyncio.timeout(5):
+        while not caller.closed:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0)
+    connection.pause_writing()
+    connection.resume_writing()
+    await asyncio.sleep(0.01)
+    assert caller.said.count(b"HTTP/1.1 ") == 1
+    assert (b"Connection: close" in caller.said, walk.handler.running) == (True, 0)
+    connection.connection_lost(None)
+    assert len(walk.upstream.requests) == 1
+
+
+@pytest.mark.parametrize("closing", [False, True])
+async def test_a_caller_that_takes_little_is_cut(walk: Walk, *, closing: bool) -> None:
+    """However little waits for it, and also where an end waits for it."""
+    walk.limits = replace(walk.limits, idle_timeout=0.02)
+    await walk.start()
+    connection, caller = walk.clients(), Stalled(5)
+    assert isinstance(connection, Front)
+    connection.connection_made(caller)
+    if closing:
+        connection.close()
+    async with asyncio.timeout(5):
+        await caller.aborted.wait()
+    connection.connection_lost(None)

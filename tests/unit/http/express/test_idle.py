@@ -15,8 +15,14 @@ class Room:
         self.at: float | None = None
         self.callback: Any = None
         self.busy = False
+        self.slow = False  # an end waits for the caller
         self.ends: list[float] = []
-        self.idle = Idle(10, cast("Any", self), lambda: self.now, rests=lambda: not self.busy, end=lambda: self.ends.append(self.now))
+        self.idle = Idle(10, cast("Any", self), lambda: self.now, rests=lambda: not self.busy, end=self.end)
+
+    def end(self) -> None:
+        self.ends.append(self.now)
+        if not self.slow:
+            self.idle.stop()  # as a connection that is lost does
 
     def call_later(self, delay: float, callback: Any) -> Room:
         self.at, self.callback = self.now + delay, callback
@@ -56,6 +62,13 @@ def test_what_is_busy_does_not_rest() -> None:
     room.busy = False
     room.idle.begin()
     assert room.until(200) == [105]
+
+
+def test_an_end_that_waits_is_looked_at_again() -> None:
+    """A caller that takes nothing holds its connection no longer than another limit."""
+    room = Room()
+    room.slow = True
+    assert room.until(35) == [10, 20, 30]
 
 
 def test_a_stopped_timer_ends_nothing() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from proxy.http.express.plan import REMEMBERED
 from proxy.http.express.server import SPARE
+from proxy.http.handler import Handler
 from tests.clients.raw import request
 from tests.fakes.raw import OK, Exchange
 
@@ -77,10 +79,45 @@ async def test_plans_go_on_to_the_next_connection(walk: Walk) -> None:
     async with asyncio.timeout(5):
         while lane(walk).fronts:  # noqa: ASYNC110  # their end has no event
             await asyncio.sleep(0)
-    assert len(lane(walk).spare) == SPARE
+    assert len(lane(walk)._spare) == SPARE
     async with await walk.client() as first, await walk.client() as second:
         await first.ask(GET)
         await second.ask(GET)
         used = [id(front.plans) for front in lane(walk).fronts]
     assert len(set(used)) == 2
     assert set(used) <= plans
+
+
+async def test_plans_of_an_earlier_configuration_go(walk: Walk) -> None:
+    """What they hold, tokens and routes and pools, is not kept beyond a reload by connections that ended."""
+    await walk.start()
+    async with await walk.client() as client:
+        await client.ask(GET)
+    await ended(walk)
+    assert len(lane(walk)._spare) == 1
+    walk.handler = Handler(walk.handler._table, walk.handler._routes, metrics=walk.metrics, logs=walk.logs, world=walk.handler._world)
+    async with await walk.client():
+        assert lane(walk)._spare == []
+    await ended(walk)
+    assert lane(walk)._spare == []
+
+
+@pytest.mark.parametrize(("size", "remembered"), [(100, True), (REMEMBERED, False)])
+async def test_a_large_head_is_not_remembered(walk: Walk, size: int, *, remembered: bool) -> None:
+    """An idle connection stays small, whatever its caller's cookies are; the call is served all the same."""
+    await walk.start(forwarded="x-forwarded")
+    async with await walk.client() as client:
+        for _ in range(2):
+            assert (await client.ask(request("/x", headers=f"Cookie: {'x' * size}\r\n"))).status == 200
+        (front,) = lane(walk).fronts
+        held = [bool(part) for part in (front.plans._head, front.plans._block, front.plans._tail)]
+    assert held == [remembered] * 3
+    await ended(walk)
+    assert [spare._tail for spare in lane(walk)._spare] == ([b""] if remembered else [])
+
+
+async def ended(walk: Walk) -> None:
+    """No connection is left."""
+    async with asyncio.timeout(5):
+        while lane(walk).fronts:  # noqa: ASYNC110  # their end has no event
+            await asyncio.sleep(0)

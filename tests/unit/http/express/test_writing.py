@@ -68,12 +68,12 @@ def test_a_caller_that_left(ended: bool) -> None:  # noqa: FBT001  # a column of
     assert client.written == 0
 
 
-@pytest.mark.parametrize(("paused", "end"), [(False, "close"), (True, "abort")])
-def test_the_end_of_a_rest(paused: bool, end: str) -> None:  # noqa: FBT001  # a column of the table
+@pytest.mark.parametrize(("left", "end"), [(0, "close"), (1, "abort")])
+def test_the_end_of_a_rest(left: int, end: str) -> None:
     """In order, but for a caller that takes nothing."""
     transport = Transport()
+    transport.left = left
     client = writing(transport)
-    client.writing_paused = paused
     client.end_rest()
     assert transport.end == end
 
