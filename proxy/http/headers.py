@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.http.wire import Framing, Header, Headers
 
 # TE and Trailer go because trailers are dropped; Proxy-* belong to this hop (RFC 9110 §7.6.1, §11.7).
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {
         b"connection",
         b"keep-alive",
@@ -93,7 +93,7 @@ def for_upstream(headers: Headers, policy: HeaderPolicy, caller: Caller, framing
     sent: list[Header] = [(b"Host", sent_host(policy, caller))]
     for name, value in headers:
         low = name.lower()
-        if low in gone or low in _HOP_BY_HOP or low in _FRAMING or plain_name(name) in dropped:
+        if low in gone or low in HOP_BY_HOP or low in _FRAMING or plain_name(name) in dropped:
             continue
         sent.append((name, value))
     sent += injected
@@ -122,7 +122,7 @@ def sent_host(policy: HeaderPolicy, caller: Caller) -> bytes:
 def for_client(headers: Headers, extra: Iterable[Header] = ()) -> list[Header]:
     """A response's end-to-end headers; framing is not among them except Content-Length."""
     gone = _connection_options(headers)
-    kept = [(name, value) for name, value in headers if (low := name.lower()) not in gone and low not in _HOP_BY_HOP]
+    kept = [(name, value) for name, value in headers if (low := name.lower()) not in gone and low not in HOP_BY_HOP]
     kept += extra
     return kept
 

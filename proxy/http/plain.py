@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from proxy.http.headers import AUTHORIZATION, plain_name, request_id_of
+from proxy.http.headers import AUTHORIZATION, HOP_BY_HOP, plain_name, request_id_of
 from proxy.http.wire import NO_BODY, Framing, is_host
 
 if TYPE_CHECKING:
@@ -30,16 +30,6 @@ REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[A-Za-z0
 _FIELD = re.compile(rb"([^:]++): ([^\r]++)\r\n")
 _TOKEN = re.compile(_NAME)
 _VALUE = rb"[!-~\x80-\xff][\t -~\x80-\xff]*+(?<![\t ])"
-_OTHER = rb"Content-Type: " + _VALUE + rb"|Server: " + _VALUE + rb"|(?![CKLPSTUHckpstulh])" + _NAME + rb": " + _VALUE
-_HOP = rb"connection|keep-alive|proxy-(?:connection|authenticate|authentication-info|authorization)|te|trailer|upgrade|http2-settings"
-_NOTED = rb"(?i:" + _HOP + rb"|close|transfer-encoding|content-length|location|content-location|set-cookie):"
-# The answers that most APIs give: Content-Length once (2), at most one `Connection: keep-alive` (3), and nothing else of this hop.
-_USUAL = re.compile(
-    rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*+(?:(?:\r\n(?:" + _OTHER + rb")"
-    rb"|(?(2)(?!)|\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,18}))"
-    rb"|(?(3)(?!)|(\r\n[Cc]onnection: [Kk]eep-[Aa]live))"
-    rb"|\r\n(?!" + _NOTED + rb")" + _NAME + rb": " + _VALUE + rb")(?=\r|\Z))*+"
-)
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*+")
 _ASCII = bytes(range(0x20, 0x7F))  # what a plain request's field may hold
 _SPACE = 0x20
@@ -54,24 +44,33 @@ _KEPT = frozenset({"kept", "length"})
 MAX_NAME = 128  # bytes of a name that is remembered; a longer one is not plain
 MAX_NAMES = 1024  # names of fields whose rule is remembered
 _PASSED = frozenset({"kept", "idempotency", "named"})
-_HOP_BY_HOP = (b"keep-alive", b"te", b"trailer", b"http2-settings", b"proxy-authenticate", b"proxy-authentication-info")
 _ASKED: dict[bytes, Asked] = {
+    **dict.fromkeys(HOP_BY_HOP, "dropped"),
     b"host": "host",
     b"content-length": "length",
     **dict.fromkeys((b"connection", b"proxy-connection"), "option"),  # aiohttp's parser takes the one for the other
     b"idempotency-key": "idempotency",
     b"x-request-id": "named",
-    **dict.fromkeys((*_HOP_BY_HOP, b"proxy-authorization"), "dropped"),
     **dict.fromkeys((b"transfer-encoding", b"expect", b"upgrade", b"close", b"sec-websocket-key1"), "odd"),  # aiohttp refuses the last one
 }
 _RULES: dict[bytes, Rule] = {
+    **dict.fromkeys(HOP_BY_HOP, "dropped"),
     b"content-length": "length",
     b"connection": "connection",
     b"transfer-encoding": "coding",
     **dict.fromkeys((b"location", b"content-location", b"set-cookie"), "rewritten"),
-    **dict.fromkeys((*_HOP_BY_HOP, b"upgrade", b"proxy-connection", b"proxy-authorization"), "dropped"),
     b"close": "odd",  # a field that Connection may name
 }
+_INITIALS = bytes({letter for name in _RULES for letter in name[:1] + name[:1].upper()})
+_NOTED = rb"(?=[" + _INITIALS + rb"])(?i:" + rb"|".join(sorted(_RULES)) + rb"):"
+# The answers that most APIs give: Content-Length once (2), at most one `Connection: keep-alive` (3), and nothing else that has a rule.
+# Each line can be read in one way only, so that nothing is tried twice. A possessive group would say so, but takes what it must not
+# before CPython 3.11.5 (gh-106052), which Debian 12 has.
+_USUAL = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t -~\x80-\xff]*+(?:"
+    rb"(?:\r\n(?!" + _NOTED + rb")" + _NAME + rb": " + _VALUE + rb"|(?(2)(?!)|\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,18}))"
+    rb"|(?(3)(?!)|(\r\n[Cc]onnection: [Kk]eep-[Aa]live)))(?=\r|\Z)){0,%d}" % MAX_HEADERS
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -186,7 +185,7 @@ def read_response(head: bytes, rewrite: Rewrite, *, bodiless: bool) -> PlainResp
     if usual is None or usual[2] is None:
         return _read_lines(head, rewrite, bodiless=bodiless)
     status, length = int(usual[1]), int(usual[2])
-    if status in _BODILESS or head.count(b"\r\n") > MAX_HEADERS:
+    if status in _BODILESS:
         return _read_lines(head, rewrite, bodiless=bodiless)
     start, end = usual.span(3)
     return status, head if end < 0 else head[:start] + head[end:], 0 if bodiless else length, True

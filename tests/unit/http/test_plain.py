@@ -519,3 +519,28 @@ def test_long_hostile_heads(unit: bytes) -> None:
     assert may_be_plain(b"GET /" + flood) == (flood.count(b"\n") == flood.count(b"\r\n"))
     for head in (OK + FIVE + b"\r\n" + lines, OK + flood + FIVE, OK + FIVE + b"\r\nX: " + flood, OK + b"\r\n" + lines + FIVE):
         assert as_written(taken(head)) in {None, relayed(head)}
+
+
+def possessive_groups(parsed: Any) -> Iterator[str]:
+    """Every possessive or atomic part of a parsed pattern that is more than one character."""
+    parser = cast("Any", import_module("re._parser"))
+    for operator, operand in parsed:
+        inner = operand[2] if operator is parser.POSSESSIVE_REPEAT else ()
+        if (
+            operator is parser.ATOMIC_GROUP
+            or len(inner) > 1
+            or any(part[0] not in {parser.IN, parser.LITERAL, parser.NOT_LITERAL} for part in inner)
+        ):
+            yield str(operator)
+        for part in operand if isinstance(operand, tuple | list) else (operand,):
+            for branch in part if isinstance(part, list) else (part,):
+                if isinstance(branch, parser.SubPattern):
+                    yield from possessive_groups(branch)
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_no_group_is_possessive(name: str) -> None:
+    """CPython before 3.11.5, Debian 12's too, lets such a group take what it must not (gh-106052)."""
+    parser = cast("Any", import_module("re._parser"))
+    assert list(possessive_groups(parser.parse(rb"(?:ab|a)*+", 0)))
+    assert list(possessive_groups(parser.parse(PATTERNS[name].pattern, 0))) == []
